@@ -9,6 +9,7 @@ use arauto_testkit as harness;
 mod accounts;
 #[cfg(feature = "tui")]
 mod audio;
+#[cfg(feature = "page")]
 mod browser;
 mod cert;
 mod cli;

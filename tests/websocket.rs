@@ -16,6 +16,7 @@ use crate::harness::{
     web::WebClient,
 };
 
+#[cfg(feature = "page")]
 mod http;
 
 /// The example of RFC 6455, section 1.2: the headers of the handshake, and the answer to their key.

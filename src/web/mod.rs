@@ -1,4 +1,4 @@
-//! The web page: its files, which are compiled into the program, and their HTTP headers.
+//! The web page: its files and their HTTP headers.
 
 use actix_http::{
     Method, Response, StatusCode,
@@ -18,54 +18,12 @@ struct Asset {
     bytes: &'static [u8],
 }
 
-macro_rules! assets {
-    ($($path:literal: $file:literal as $content_type:expr;)*) => {
-        const ASSETS: &[Asset] = &[$(Asset {
-            path: $path,
-            content_type: $content_type,
-            bytes: include_bytes!(concat!("page/", $file)),
-        }),*];
-    };
-}
-
-const HTML: &str = "text/html; charset=utf-8";
-const SCRIPT: &str = "text/javascript; charset=utf-8";
-const STYLE: &str = "text/css; charset=utf-8";
-const PICTURE: &str = "image/svg+xml";
-
-assets! {
-    "/": "index.html" as HTML;
-    "/announcer.js": "announcer.js" as SCRIPT;
-    "/app.js": "app.js" as SCRIPT;
-    "/banner.js": "banner.js" as SCRIPT;
-    "/chat.js": "chat.js" as SCRIPT;
-    "/close-dialog.js": "close-dialog.js" as SCRIPT;
-    "/commands.js": "commands.js" as SCRIPT;
-    "/composer.js": "composer.js" as SCRIPT;
-    "/connection.js": "connection.js" as SCRIPT;
-    "/conversations.js": "conversations.js" as SCRIPT;
-    "/dom.js": "dom.js" as SCRIPT;
-    "/entrance.js": "entrance.js" as SCRIPT;
-    "/explain.js": "explain.js" as SCRIPT;
-    "/files.js": "files.js" as SCRIPT;
-    "/icon.svg": "icon.svg" as PICTURE;
-    "/list-view.js": "list-view.js" as SCRIPT;
-    "/liveness.js": "liveness.js" as SCRIPT;
-    "/log-view.js": "log-view.js" as SCRIPT;
-    "/meaning.js": "meaning.js" as SCRIPT;
-    "/outstanding.js": "outstanding.js" as SCRIPT;
-    "/people.js": "people.js" as SCRIPT;
-    "/player.js": "player.js" as SCRIPT;
-    "/press.js": "press.js" as SCRIPT;
-    "/protocol.js": "protocol.js" as SCRIPT;
-    "/server-words.js": "server-words.js" as SCRIPT;
-    "/short-forms.js": "short-forms.js" as SCRIPT;
-    "/streams.js": "streams.js" as SCRIPT;
-    "/style.css": "style.css" as STYLE;
-    "/talk.css": "talk.css" as STYLE;
-    "/text.js": "text.js" as SCRIPT;
-    "/words.js": "words.js" as SCRIPT;
-}
+#[cfg(feature = "page")]
+mod page;
+#[cfg(feature = "page")]
+use page::ASSETS;
+#[cfg(not(feature = "page"))]
+const ASSETS: &[Asset] = &[];
 
 /// Headers of every response about the page.
 const HEADERS: [(HeaderName, &str); 8] = [
@@ -89,6 +47,12 @@ pub fn add_headers(headers: &mut HeaderMap) {
     }
 }
 
+const NOT_FOUND: &str = if cfg!(feature = "page") {
+    "There is nothing at this address. The page is at /, its WebSocket at /tr2.\n"
+} else {
+    "There is nothing at this address: this server was built without the page. The WebSocket is at /tr2.\n"
+};
+
 /// Responds with the file at this path, or with an error in words.
 #[must_use]
 pub fn respond(method: &Method, path: &str) -> Response<BoxBody> {
@@ -96,10 +60,7 @@ pub fn respond(method: &Method, path: &str) -> Response<BoxBody> {
         return refuse_method();
     }
     let Some(asset) = ASSETS.iter().find(|asset| asset.path == path) else {
-        return words(
-            StatusCode::NOT_FOUND,
-            "There is nothing at this address. The page is at /, its WebSocket at /tr2.\n",
-        );
+        return words(StatusCode::NOT_FOUND, NOT_FOUND);
     };
     Response::build(StatusCode::OK).content_type(asset.content_type).body(asset.bytes).map_into_boxed_body()
 }
@@ -146,6 +107,7 @@ mod tests {
 
     use super::*;
 
+    #[cfg(feature = "page")]
     #[test]
     fn every_file_of_the_page_is_served() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/web/page");
