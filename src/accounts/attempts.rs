@@ -25,7 +25,7 @@ const MAX_ENTRIES: usize = 4096;
 
 /// The origin of a password: limits and turns are applied per origin.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Origin {
+pub enum AttemptOrigin {
     /// The addresses of one customer. The loopback addresses are apart from others of their block.
     Address {
         /// The block of the client's address.
@@ -38,7 +38,7 @@ pub enum Origin {
     Proxied(NameKey),
 }
 
-impl Origin {
+impl AttemptOrigin {
     /// The origin of a client that connects directly.
     #[must_use]
     pub fn from_address(address: IpAddr) -> Self {
@@ -103,8 +103,8 @@ impl<K: Clone + Eq + Hash> Failures<K> {
 mod tests {
     use super::*;
 
-    fn origin(last: u32) -> Origin {
-        Origin::from_address(IpAddr::V4((0xc000_0200 + last).into()))
+    fn origin(last: u32) -> AttemptOrigin {
+        AttemptOrigin::from_address(IpAddr::V4((0xc000_0200 + last).into()))
     }
 
     #[test]
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn the_addresses_of_one_customer_are_one() {
-        let of = |text: &str| Origin::from_address(text.parse().unwrap());
+        let of = |text: &str| AttemptOrigin::from_address(text.parse().unwrap());
         assert_eq!(of("2001:db8:0:1::1"), of("2001:db8:0:1:ffff::ffff"));
         assert_ne!(of("2001:db8:0:1::1"), of("2001:db8:0:2::1"));
         assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));

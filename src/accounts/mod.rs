@@ -1,6 +1,6 @@
 //! Accounts: names that are protected by a password.
 //!
-//! - [`Accounts`]: the parsed accounts file.
+//! - [`AccountsFile`]: the parsed accounts file.
 //! - [`Directory`]: the accounts in force, which a reload replaces as a whole.
 //! - [`Verifier`]: compares passwords outside the threads that serve sessions, a few at a time and in turn; wrong
 //!   passwords are limited per address and per account.
@@ -28,7 +28,7 @@ mod queue;
 mod secret;
 mod verifier;
 
-pub use attempts::Origin;
+pub use attempts::AttemptOrigin;
 pub use queue::{Attempt, Verdict};
 #[cfg(test)]
 pub(crate) use secret::tests::cheap_hash;
@@ -51,13 +51,13 @@ pub struct Account {
 
 /// All accounts, by their name keys.
 #[derive(Debug, Default)]
-pub struct Accounts {
+pub struct AccountsFile {
     by_name: HashMap<NameKey, Account>,
     /// The account that occupies a look. Other names with this look are refused.
     by_look: HashMap<Look, NameKey>,
 }
 
-impl Accounts {
+impl AccountsFile {
     /// Reads an accounts file. A name may have at most `name_bytes` bytes, see [`arauto_protocol::name::max_bytes`].
     ///
     /// # Errors
@@ -156,24 +156,24 @@ pub fn is_readable_by_others(path: &Path) -> io::Result<bool> {
 
 /// Handle to the accounts in force; clones share them and see a replacement at once. Reading takes no lock.
 #[derive(Clone, Debug)]
-pub struct Directory(Arc<ArcSwap<Accounts>>);
+pub struct Directory(Arc<ArcSwap<AccountsFile>>);
 
 impl Directory {
     /// A handle to these accounts.
     #[must_use]
-    pub fn new(accounts: Accounts) -> Self {
+    pub fn new(accounts: AccountsFile) -> Self {
         Self(Arc::new(ArcSwap::from_pointee(accounts)))
     }
 
     /// The accounts in force now.
     #[must_use]
-    pub fn current(&self) -> Guard<Arc<Accounts>> {
+    pub fn current(&self) -> Guard<Arc<AccountsFile>> {
         self.0.load()
     }
 
     /// Replaces the accounts. Connected clients stay connected; an operator who is no operator in `accounts` loses the
     /// rights of one at once.
-    pub fn replace(&self, accounts: Accounts) {
+    pub fn replace(&self, accounts: AccountsFile) {
         self.0.store(Arc::new(accounts));
     }
 }
@@ -182,9 +182,9 @@ impl Directory {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<Accounts, String> {
+    fn read(text: &str) -> Result<AccountsFile, String> {
         let source = Source { path: "accounts.toml".to_owned(), text: text.to_owned() };
-        Accounts::read(&source, 489).map_err(|faults| first(faults).to_string())
+        AccountsFile::read(&source, 489).map_err(|faults| first(faults).to_string())
     }
 
     fn name(text: &str) -> Name {
@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn a_directory_shows_what_was_put_in_force_last() {
-        let directory = Directory::new(Accounts::default());
+        let directory = Directory::new(AccountsFile::default());
         let other = directory.clone();
         assert!(other.current().is_empty());
         directory

@@ -16,7 +16,7 @@ use arauto_protocol::NameKey;
 use tokio::sync::oneshot;
 
 use super::{
-    attempts::{Failures, MAX_WRONG_PER_ACCOUNT, MAX_WRONG_PER_ADDRESS, Origin},
+    attempts::{AttemptOrigin, Failures, MAX_WRONG_PER_ACCOUNT, MAX_WRONG_PER_ADDRESS},
     secret::{PasswordHash, Secret},
 };
 
@@ -30,7 +30,7 @@ const MAX_KNOWN_PER_ACCOUNT: usize = 16;
 #[derive(Debug)]
 pub struct Attempt {
     /// The origin of the password.
-    pub origin: Origin,
+    pub origin: AttemptOrigin,
     /// The account's name.
     pub account: NameKey,
     /// The hash of the account's password.
@@ -69,12 +69,12 @@ pub struct Waiting {
 pub struct Queue {
     /// In order of arrival.
     waiting: Vec<Waiting>,
-    origins: Flows<Origin>,
+    origins: Flows<AttemptOrigin>,
     accounts: Flows<NameKey>,
-    wrong_of_origin: Failures<Origin>,
+    wrong_of_origin: Failures<AttemptOrigin>,
     wrong_of_account: Failures<NameKey>,
     /// For each account, the origins of its right password, the most recent last.
-    known: HashMap<NameKey, VecDeque<Origin>>,
+    known: HashMap<NameKey, VecDeque<AttemptOrigin>>,
 }
 
 impl Default for Queue {
@@ -124,7 +124,7 @@ impl Queue {
 
     /// Takes the verdict on a password that [`Self::next`] returned. A wrong password counts; if it was the last one
     /// allowed, waiting passwords under the same limit are refused.
-    pub fn finish(&mut self, origin: &Origin, account: &NameKey, verdict: Verdict, now: Instant) {
+    pub fn finish(&mut self, origin: &AttemptOrigin, account: &NameKey, verdict: Verdict, now: Instant) {
         self.origins.finish(origin);
         self.accounts.finish(account);
         match verdict {
@@ -142,13 +142,13 @@ impl Queue {
 
     /// Whether an account's own limit does not apply to this origin: the right password came from there before, or it
     /// is the server's own machine. Without this exception, anyone could lock the owner of an account out.
-    fn is_known(&self, origin: &Origin, account: &NameKey) -> bool {
+    fn is_known(&self, origin: &AttemptOrigin, account: &NameKey) -> bool {
         origin.is_loopback() || self.known.get(account).is_some_and(|origins| origins.contains(origin))
     }
 
-    fn remember(&mut self, origin: &Origin, account: &NameKey) {
+    fn remember(&mut self, origin: &AttemptOrigin, account: &NameKey) {
         // All clients of a proxy share its address, so a right password says nothing about the next client.
-        if matches!(origin, Origin::Proxied(_)) {
+        if matches!(origin, AttemptOrigin::Proxied(_)) {
             return;
         }
         let origins = self.known.entry(account.clone()).or_default();

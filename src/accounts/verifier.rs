@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::{
-    attempts::Origin,
+    attempts::AttemptOrigin,
     queue::{Attempt, Queue, Verdict, Waiting},
 };
 
@@ -57,7 +57,7 @@ impl Verifier {
 
 /// A finished comparison.
 struct Judged {
-    origin: Origin,
+    origin: AttemptOrigin,
     account: NameKey,
     verdict: Verdict,
     answer: oneshot::Sender<Verdict>,
@@ -103,7 +103,7 @@ mod tests {
 
     fn attempt(address: &str, password: &str) -> Attempt {
         Attempt {
-            origin: Origin::from_address(address.parse().unwrap()),
+            origin: AttemptOrigin::from_address(address.parse().unwrap()),
             account: arauto_protocol::Name::parse("alan", 489).unwrap().key().clone(),
             hash: cheap_hash(),
             secret: Secret::typed(password.as_bytes()).unwrap(),

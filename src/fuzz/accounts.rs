@@ -3,7 +3,7 @@
 use arauto_protocol::name;
 
 use super::{Run, Target, config::check_refusal};
-use crate::accounts::Accounts;
+use crate::accounts::AccountsFile;
 
 pub(super) const TARGET: Target = Target {
     name: "accounts",
@@ -45,7 +45,7 @@ pub(super) const TARGET: Target = Target {
 };
 
 fn judge(bytes: &[u8]) {
-    match Accounts::read_text("a.toml", bytes.to_vec(), name::max_bytes(1024)) {
+    match AccountsFile::read_text("a.toml", bytes.to_vec(), name::max_bytes(1024)) {
         Ok(accounts) => {
             let entries = bytes.windows(4).filter(|window| window == b"name").count();
             assert!(accounts.len() <= entries, "{} accounts", accounts.len());

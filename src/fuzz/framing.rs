@@ -48,10 +48,10 @@ fn judge(bytes: &[u8]) {
 
 /// Decodes reads, with this maximum message length. Given a random generator, abandons unfinished messages between
 /// reads at random.
-pub(super) type Read<T> = fn(&[&[u8]], usize, Option<Random>) -> T;
+pub(super) type ReadParts<T> = fn(&[&[u8]], usize, Option<Random>) -> T;
 
 /// Checks that the result does not depend on the cuts.
-pub(super) fn judge_cuts<T: PartialEq + std::fmt::Debug>(bytes: &[u8], read: Read<T>) {
+pub(super) fn judge_cuts<T: PartialEq + std::fmt::Debug>(bytes: &[u8], read: ReadParts<T>) {
     let ([limit, s, e, e2, d], sent) = choice(bytes);
     let limit = [64, 100, 350, 1024][usize::from(limit % 4)];
     let mut random = Random::new(u64::from(u32::from_le_bytes([s, e, e2, d])));

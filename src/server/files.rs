@@ -6,7 +6,7 @@ use arauto_settings::source::SourceError;
 use slog::{Logger, info, warn};
 
 use crate::{
-    accounts::{self, Accounts},
+    accounts::{self, AccountsFile},
     config::Config,
     server::{
         admission::bans::{self, LedgerError},
@@ -20,7 +20,7 @@ use crate::{
 pub fn unusable_files(config: &Config) -> Vec<ServeError> {
     let accounts = match config.accounts.file.as_path() {
         file if file.as_os_str().is_empty() => Vec::new(),
-        file => Accounts::faults(file, name::max_bytes(config.limits.message_bytes)),
+        file => AccountsFile::faults(file, name::max_bytes(config.limits.message_bytes)),
     };
     let bans = match config.accounts.bans_file.as_path() {
         file if file.as_os_str().is_empty() => Vec::new(),
@@ -36,12 +36,12 @@ pub fn unusable_files(config: &Config) -> Vec<ServeError> {
 ///
 /// # Errors
 /// If the file cannot be read, or with the first fault in it.
-pub fn read_accounts(config: &Config, log: &Logger) -> Result<Accounts, SourceError> {
+pub fn read_accounts(config: &Config, log: &Logger) -> Result<AccountsFile, SourceError> {
     let path = config.accounts.file.as_path();
     if path.as_os_str().is_empty() {
-        return Ok(Accounts::default());
+        return Ok(AccountsFile::default());
     }
-    let accounts = Accounts::load(path, name::max_bytes(config.limits.message_bytes))?;
+    let accounts = AccountsFile::load(path, name::max_bytes(config.limits.message_bytes))?;
     let shown = Escaped(path.display());
     if accounts::is_readable_by_others(path).unwrap_or_default() {
         warn!(log, "every local user can read the accounts file; run chmod o-r on it"; "file" => %shown);

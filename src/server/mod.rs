@@ -58,7 +58,7 @@ use accept::{
 };
 use admission::bans::Ledger;
 use audio::{RelayParams, RtspListener};
-use common::health::{Health, Phase};
+use common::health::{Health, ServerPhase};
 pub use files::unusable_files;
 use metrics::Metrics;
 use monitoring::Watched;
@@ -278,7 +278,7 @@ impl Server {
             Arc::clone(&self.metrics),
             &self.log,
         );
-        health.reach(Phase::Serving);
+        health.reach(ServerPhase::Serving);
         systemd::ready(&self.log);
         let ended = supervisor.until_closed(stops, &health).await;
         for thread in workers.iter().chain(&media_thread) {

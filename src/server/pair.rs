@@ -17,7 +17,7 @@ use super::{
     metrics::Metrics,
 };
 use crate::{
-    accounts::{Accounts, Directory, Verifier},
+    accounts::{AccountsFile, Directory, Verifier},
     config::{Config, InForce},
     server::{
         admission::{address_limiter::SessionPermit, bans::Ledger},
@@ -61,7 +61,7 @@ impl Pair {
                 courier: ToCourier::from(ctx.address()),
                 config: config.clone(),
                 message_bytes: config.get().limits.message_bytes,
-                accounts: Directory::new(Accounts::default()),
+                accounts: Directory::new(AccountsFile::default()),
                 verifier: Verifier::start(),
                 metrics: Arc::clone(&metrics),
                 log: log.clone(),

@@ -27,7 +27,7 @@ use crate::{
         audio::{self, Audio, RelayParams},
         common::{
             exit_guard::{ExitGuard, SupervisorEvent},
-            health::{Health, Phase},
+            health::{Health, ServerPhase},
             listener_protocol::ListenerProtocol,
         },
         courier::Courier,
@@ -233,7 +233,7 @@ impl Supervisor {
                     // A cancelled listener ends once it has taken the connections that wait to be accepted.
                     SupervisorEvent::Gone("listener") if self.listening.is_cancelled() => self.listeners -= 1,
                     SupervisorEvent::Gone(part) => {
-                        health.reach(Phase::Died);
+                        health.reach(ServerPhase::Died);
                         error!(self.log, "a part of the server died"; "part" => part);
                         return Err(ServeError::Died(part));
                     }
@@ -253,7 +253,7 @@ impl Supervisor {
         if self.listening.is_cancelled() {
             return;
         }
-        health.reach(Phase::Draining);
+        health.reach(ServerPhase::Draining);
         let drain_timeout = self.config.get().server.drain_timeout;
         systemd::stopping(drain_timeout, &self.log);
         self.listening.cancel();

@@ -73,7 +73,7 @@ fn the_death_of_the_registry_ends_the_server_with_an_error() {
         let log = Logger::root(Discard, o!());
         let mut supervisor = Supervisor::build(
             &InForce::new(Config::default()),
-            &Directory::new(crate::accounts::Accounts::default()),
+            &Directory::new(crate::accounts::AccountsFile::default()),
             Ledger::in_memory(),
             Sockets { listeners: Vec::new(), media: None },
             &workers,

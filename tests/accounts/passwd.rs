@@ -5,7 +5,7 @@ use std::{
     process::{Output, Stdio},
 };
 
-use arauto::accounts::{Accounts, Secret};
+use arauto::accounts::{AccountsFile, Secret};
 use arauto_needs::needs;
 
 use crate::{cli::arauto, real_clients::program::Program};
@@ -28,7 +28,7 @@ fn expect_account(file: &str, name: &str, password: &str, operator: bool) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("accounts.toml");
     std::fs::write(&path, file).unwrap();
-    let accounts = Accounts::load(&path, 489).unwrap();
+    let accounts = AccountsFile::load(&path, 489).unwrap();
     assert_eq!(accounts.len(), 1, "{file}");
     let account = accounts.find(&arauto_protocol::NameKey::of(name)).unwrap();
     assert_eq!((account.name.as_str(), account.operator), (name, operator));

@@ -17,7 +17,7 @@ use arauto_rtsp::{Format, payload::Unpacker};
 
 use arauto_client::{
     dial::Dialer,
-    rtsp::{RtspEvent, StreamSession, Way},
+    rtsp::{RtspEvent, StreamSession, Transport},
     tls::{Tls, TlsOptions},
 };
 use rtp_types::RtpPacket;
@@ -120,14 +120,14 @@ fn offered(rui: &mut Client) -> String {
 }
 
 /// Listens at this address up to the end of the stream. Returns the samples.
-async fn heard(server: &TestServer, rtsp: &str, way: Way) -> Vec<u8> {
+async fn heard(server: &TestServer, rtsp: &str, way: Transport) -> Vec<u8> {
     let dialer = Dialer::new(server.address().to_string().parse().unwrap());
     heard_by(&dialer, rtsp, (way, way)).await
 }
 
 /// Like [`heard`], with a given dialer. `asked` is the transport requested, `way` the one that the session ends up
 /// with.
-async fn heard_by(dialer: &Dialer, rtsp: &str, (asked, way): (Way, Way)) -> Vec<u8> {
+async fn heard_by(dialer: &Dialer, rtsp: &str, (asked, way): (Transport, Transport)) -> Vec<u8> {
     let (description, mut session) = StreamSession::play(dialer, rtsp, asked).await.unwrap();
     assert_eq!(session.way(), way);
     assert_eq!(description.format, Format::L16 { rate: RATE, channels: 1 });
@@ -161,8 +161,9 @@ fn heard_sample_for_sample() {
     let mut rui = server.join("rui");
     rui.send("/play ana a song.wav");
     let rtsp = offered(&mut rui);
-    let (by_udp, between) =
-        run(async { tokio::join!(heard(&server, &rtsp, Way::Udp), heard(&server, &rtsp, Way::Interleaved)) });
+    let (by_udp, between) = run(async {
+        tokio::join!(heard(&server, &rtsp, Transport::Udp), heard(&server, &rtsp, Transport::Interleaved))
+    });
     for heard in [by_udp, between] {
         // A listener that is told of the stream may miss its beginning.
         expect_rest_of(&samples, &heard, 0);
@@ -200,13 +201,13 @@ fn encrypted_where_the_server_says_so() {
     let trust = |ca| Tls::new(&TlsOptions { tls: true, ca, ..TlsOptions::default() }).unwrap();
     let dialer = Dialer::new(address.parse().unwrap());
     let trusting = dialer.clone().with_tls(trust(Some(issuer.ca())));
-    let heard = run(heard_by(&trusting, &rtsp, (Way::Udp, Way::Interleaved)));
+    let heard = run(heard_by(&trusting, &rtsp, (Transport::Udp, Transport::Interleaved)));
     expect_rest_of(&samples, &heard, 0);
     rui.expect("server | rui | stop | ana: a song.wav ended");
     assert_eq!(ana.leaves(), "arauto: rui hears a song.wav\narauto: a song.wav was played to its end\n");
     // A client that does not trust the certificate gets no stream, and sends no key.
     let other = dialer.with_tls(trust(Some(Issuer::new().ca())));
-    let failure = run(StreamSession::play(&other, &rtsp, Way::Udp)).err().unwrap().to_string();
+    let failure = run(StreamSession::play(&other, &rtsp, Transport::Udp)).err().unwrap().to_string();
     assert!(failure.starts_with("TLS with localhost:"), "{failure}");
 }
 

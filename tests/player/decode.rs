@@ -6,7 +6,7 @@ use arauto_rtsp::{
     payload::{Unit, opus},
 };
 
-use arauto_client::audio::play::decode::{Decoded, Decoder};
+use arauto_client::audio::play::decode::{AudioDecoder, Decoded};
 use tempfile::TempDir;
 
 use super::{
@@ -45,7 +45,7 @@ fn opus_as_the_reference_decodes_it() {
         let path = encode(&folder, &format!("{name}.opus"), 2, channels, &encoder);
         let expected = heard_by_ffmpeg(&path, &["-c:a", "libopus"]);
         let (packets, skipped) = packets(&std::fs::read(&path).unwrap());
-        let mut decoder = Decoder::new(Format::Opus { channels }, &unit(&packets[0])).unwrap();
+        let mut decoder = AudioDecoder::new(Format::Opus { channels }, &unit(&packets[0])).unwrap();
         let mut heard = Vec::new();
         for packet in &packets {
             let before = heard.len();
@@ -79,7 +79,7 @@ fn mp3_as_ffmpeg_decodes_it() {
         let expected = heard_by_ffmpeg(&path, &[]);
         let frames = frames(&std::fs::read(&path).unwrap());
         assert!(frames.len() > 50, "{name}: {}", frames.len());
-        let mut decoder = Decoder::new(Format::Mp3, &unit(&frames[0])).unwrap();
+        let mut decoder = AudioDecoder::new(Format::Mp3, &unit(&frames[0])).unwrap();
         let mut heard = Vec::new();
         for frame in &frames {
             assert_eq!(decoder.decode(&unit(frame), false, &mut heard), Ok(Decoded::Whole), "{name}");
@@ -101,8 +101,8 @@ fn no_noise_after_a_loss() {
         ["-c:a", "libmp3lame", "-write_xing", "0", "-id3v2_version", "0", "-abr", "1", "-b:a", "64k"];
     let path = encode(&folder, "song.mp3", 2, 1, &arguments);
     let frames = frames(&std::fs::read(&path).unwrap());
-    let mut whole = Decoder::new(Format::Mp3, &unit(&frames[0])).unwrap();
-    let mut lossy = Decoder::new(Format::Mp3, &unit(&frames[0])).unwrap();
+    let mut whole = AudioDecoder::new(Format::Mp3, &unit(&frames[0])).unwrap();
+    let mut lossy = AudioDecoder::new(Format::Mp3, &unit(&frames[0])).unwrap();
     let (mut damaged, mut lost) = (0, false);
     for (at, frame) in frames.iter().enumerate() {
         let (mut right, mut heard) = (Vec::new(), Vec::new());

@@ -19,13 +19,13 @@ use arauto_rtsp::{
 
 use arauto_client::{
     audio::play::{
-        Output, Progress, Ready, Spec, Volume,
+        Output, PlaybackProgress, Ready, Spec, Volume,
         jitter::JitterBuffer,
         player::{Incoming, listen},
-        playout::{Figures, Pace},
+        playout::{ClockSource, Figures},
         sink::{Null, Sink},
     },
-    rtsp::{Failure, RtspEvent},
+    rtsp::{RtspError, RtspEvent},
 };
 use futures_util::future::BoxFuture;
 use tempfile::TempDir;
@@ -58,13 +58,13 @@ struct Way {
 }
 
 impl Incoming for Way {
-    async fn next(&mut self) -> Result<RtspEvent, Failure> {
+    async fn next(&mut self) -> Result<RtspEvent, RtspError> {
         let Some(first) = self.coming.first_entry() else { return Ok(RtspEvent::Closed) };
         sleep_until(self.begun + Duration::from_micros(first.key().0)).await;
         Ok(RtspEvent::Rtp(self.coming.pop_first().unwrap().1))
     }
 
-    async fn report(&self, packets: &[u8]) -> Result<(), Failure> {
+    async fn report(&self, packets: &[u8]) -> Result<(), RtspError> {
         assert!(!packets.is_empty());
         Ok(())
     }
@@ -120,8 +120,8 @@ struct Heard {
 struct Late(Null, Instant);
 
 impl Sink for Late {
-    fn pace(&self) -> Pace {
-        self.0.pace()
+    fn clock(&self) -> ClockSource {
+        self.0.clock()
     }
 
     fn room(&mut self) -> std::io::Result<usize> {
@@ -142,11 +142,11 @@ async fn play(format: Format, way: &mut Way, begins: Instant) -> Heard {
     let (tell, mut heard) = mpsc::unbounded_channel();
     let ready =
         Ready::Made(Box::new(move |spec: Spec| Box::new(Late(Null::new(spec, Some(tell.clone())), begins))));
-    let (_orders, mut ordered) = mpsc::channel(1);
-    let (progress, _) = watch::channel(Progress::default());
+    let (_commands, mut received) = mpsc::channel(1);
+    let (progress, _) = watch::channel(PlaybackProgress::default());
     let description = Description::new(format, "", None);
     let begun = Instant::now();
-    let figures = listen(way, &description, None, ready, Volume::default(), &mut ordered, &progress);
+    let figures = listen(way, &description, None, ready, Volume::default(), &mut received, &progress);
     let figures = figures.await.unwrap().figures;
     let mut frames = 0;
     while let Ok(samples) = heard.try_recv() {
@@ -223,20 +223,20 @@ async fn a_card_that_begins_late_is_given_the_beginning() {
     }
 }
 
-/// The player ends when the sender of its orders is dropped, because the user is gone then.
+/// The player ends when the sender of its commands is dropped, because the user is gone then.
 #[tokio::test(start_paused = true)]
-async fn it_ends_when_nobody_gives_orders() {
+async fn it_ends_when_nobody_gives_commands() {
     let format = Format::L16 { rate: 44_100, channels: 1 };
     let (mut way, ..) = send(format, &payloads(format, &[vec![0; 60 * 2 * 44_100]]), &GOOD);
     let ready = Ready::Made(Box::new(|spec: Spec| Box::new(Null::new(spec, None))));
-    let (orders, mut ordered) = mpsc::channel(1);
-    let (progress, _) = watch::channel(Progress::default());
+    let (commands, mut received) = mpsc::channel(1);
+    let (progress, _) = watch::channel(PlaybackProgress::default());
     let description = Description::new(format, "", None);
     tokio::spawn(async move {
         sleep_until(Instant::now() + Duration::from_secs(5)).await;
-        drop(orders);
+        drop(commands);
     });
-    let played = listen(&mut way, &description, None, ready, Volume::default(), &mut ordered, &progress);
+    let played = listen(&mut way, &description, None, ready, Volume::default(), &mut received, &progress);
     let played = played.await.unwrap().figures.played;
     assert!(played > Duration::from_secs(4) && played < Duration::from_secs(6), "{played:?}");
 }
@@ -250,11 +250,11 @@ async fn a_file_holds_what_was_sent() {
     let payloads = payloads(format, &[sent.iter().flat_map(|sample| sample.to_be_bytes()).collect()]);
     let (mut way, ..) = send(format, &payloads, &Network { lost: 0, cut: 0..0, ..BAD });
     let path = folder.path().join("song.wav");
-    let (_orders, mut ordered) = mpsc::channel(1);
-    let (progress, _) = watch::channel(Progress::default());
+    let (_commands, mut received) = mpsc::channel(1);
+    let (progress, _) = watch::channel(PlaybackProgress::default());
     let ready = Output::File(path.clone()).prepare().unwrap();
     let description = Description::new(format, "", None);
-    listen(&mut way, &description, None, ready, Volume::default(), &mut ordered, &progress).await.unwrap();
+    listen(&mut way, &description, None, ready, Volume::default(), &mut received, &progress).await.unwrap();
     let wav = fs::read(path).unwrap();
     assert_eq!(wav.len(), 44 + 2 * sent.len());
     assert_eq!(wav[40..44], u32::try_from(2 * sent.len()).unwrap().to_le_bytes());

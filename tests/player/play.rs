@@ -20,9 +20,9 @@ use std::{
 use arauto_client::audio::play::sink::wav;
 use arauto_client::{
     Target,
-    audio::play::{self, Progress, Spec, Stage, Volume, Wanted, player},
+    audio::play::{self, PlaybackOptions, PlaybackProgress, Spec, Stage, Volume, player},
     dial::Dialer,
-    rtsp::Way,
+    rtsp::Transport,
 };
 use arauto_needs::needs;
 use tempfile::TempDir;
@@ -345,18 +345,18 @@ async fn where_no_datagram_comes_it_goes_on_interleaved() {
     let address = listener.local_addr().unwrap();
     let server = deaf_to_udp(listener);
     let path = folder.path().join("heard.wav");
-    let (_orders, mut ordered) = mpsc::channel(1);
-    let (progress, told) = watch::channel(Progress::default());
-    let wanted = Wanted {
+    let (_commands, mut received) = mpsc::channel(1);
+    let (progress, told) = watch::channel(PlaybackProgress::default());
+    let wanted = PlaybackOptions {
         dialer: &Dialer::new(address.to_string().parse::<Target>().unwrap()),
         address: &format!("rtsp://{address}/7f3a"),
-        way: Way::Udp,
+        way: Transport::Udp,
         ready: play::Output::File(path.clone()).prepare().unwrap(),
         volume: Volume::default(),
     };
     let begun = std::time::Instant::now();
-    let play::Played { figures, ending } = play::play(wanted, &mut ordered, &progress).await.unwrap();
-    assert_eq!(ending, play::Ending::Cut);
+    let play::Played { figures, ending } = play::play(wanted, &mut received, &progress).await.unwrap();
+    assert_eq!(ending, play::StreamEnd::Cut);
     assert!(begun.elapsed() >= player::FIRST_TIMEOUT);
     assert!(told.borrow().fell_back && told.borrow().stage != Stage::Asking);
     assert_eq!((figures.counts.played, figures.counts.lost()), (100, 0));
@@ -372,17 +372,22 @@ async fn stopped_while_the_server_is_asked() {
     let port = listener.local_addr().unwrap().port();
     let dialer = Dialer::new(Target { host: "127.0.0.1".to_owned(), port: 1 });
     let address = format!("rtsp://127.0.0.1:{port}/7f3a?key=0");
-    let (orders, mut ordered) = mpsc::channel(1);
-    let (progress, _) = watch::channel(Progress::default());
+    let (commands, mut received) = mpsc::channel(1);
+    let (progress, _) = watch::channel(PlaybackProgress::default());
     let ready = play::Ready::Made(Box::new(|_| unreachable!("there is nothing to be heard")));
-    let wanted =
-        Wanted { dialer: &dialer, address: &address, way: Way::Udp, ready, volume: Volume::default() };
+    let wanted = PlaybackOptions {
+        dialer: &dialer,
+        address: &address,
+        way: Transport::Udp,
+        ready,
+        volume: Volume::default(),
+    };
     let stopping = async {
         let taken = listener.accept().await.unwrap();
-        orders.send(player::Order::Stop).await.unwrap();
+        commands.send(player::PlaybackCommand::Stop).await.unwrap();
         taken
     };
-    let (heard, _) = tokio::join!(player::play(wanted, &mut ordered, &progress), stopping);
+    let (heard, _) = tokio::join!(player::play(wanted, &mut received, &progress), stopping);
     let played = heard.unwrap();
-    assert_eq!((played.figures.counts.received, played.ending), (0, play::Ending::Stopped));
+    assert_eq!((played.figures.counts.received, played.ending), (0, play::StreamEnd::Stopped));
 }

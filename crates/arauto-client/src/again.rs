@@ -38,7 +38,7 @@ const FOR_NOW: [&str; 4] = [
 
 /// How a connection ended on which the server had confirmed the name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Ending {
+pub enum ConnectionEnd {
     /// Without a last message from the server.
     #[default]
     Cut,
@@ -50,7 +50,7 @@ pub enum Ending {
     SentAway(String),
 }
 
-impl Ending {
+impl ConnectionEnd {
     /// Takes the next message of the connection. The last message decides how the connection ended.
     pub fn heard(&mut self, message: &OwnedMessage) {
         *self = match message.meaning() {
@@ -92,13 +92,13 @@ impl Retry {
         *self = Self::default();
     }
 
-    /// Returns the wait before the next attempt, after a connection ended or an attempt failed ([`Ending::Cut`]).
+    /// Returns the wait before the next attempt, after a connection ended or an attempt failed ([`ConnectionEnd::Cut`]).
     /// `None`: the client reconnects only when the user asks for it.
-    pub fn after(&mut self, ending: &Ending) -> Option<Duration> {
+    pub fn after(&mut self, ending: &ConnectionEnd) -> Option<Duration> {
         match ending {
-            Ending::SentAway(_) => return None,
-            Ending::Closed | Ending::Limited(_) => self.is_closed = true,
-            Ending::Cut => {}
+            ConnectionEnd::SentAway(_) => return None,
+            ConnectionEnd::Closed | ConnectionEnd::Limited(_) => self.is_closed = true,
+            ConnectionEnd::Cut => {}
         }
         if self.is_closed {
             return Some(between(MIN_WAIT_AFTER_CLOSE, MAX_WAIT));
@@ -113,11 +113,11 @@ impl Retry {
     /// the user asks for it.
     pub fn after_refusal(&mut self, why: &str) -> Option<Duration> {
         if why.starts_with(LIMITED) || FOR_NOW.iter().any(|begin| why.starts_with(begin)) {
-            return self.after(&Ending::Limited(String::new()));
+            return self.after(&ConnectionEnd::Limited(String::new()));
         }
         self.refusals += 1;
         if why.contains(CONNECT_AGAIN) && self.refusals < MAX_NAME_TRIES {
-            return self.after(&Ending::Cut);
+            return self.after(&ConnectionEnd::Cut);
         }
         None
     }
@@ -137,8 +137,8 @@ mod tests {
 
     use super::*;
 
-    fn ending(lines: &[&str]) -> Ending {
-        let mut ending = Ending::default();
+    fn ending(lines: &[&str]) -> ConnectionEnd {
+        let mut ending = ConnectionEnd::default();
         for line in lines {
             ending.heard(&Message::parse(line).unwrap().into());
         }
@@ -148,22 +148,22 @@ mod tests {
     #[test]
     fn the_last_message_tells_how_it_ended() {
         const KICKED: &str = "server | ana | error_message | You were disconnected by rui: being rude";
-        let sent_away = |why: &str| Ending::SentAway(why.to_owned());
+        let sent_away = |why: &str| ConnectionEnd::SentAway(why.to_owned());
         for (lines, end) in [
-            (&[][..], Ending::Cut),
-            (&["server | all clients | broadcast | server closed"], Ending::Closed),
-            (&["rui | all clients | broadcast | server closed"], Ending::Cut),
+            (&[][..], ConnectionEnd::Cut),
+            (&["server | all clients | broadcast | server closed"], ConnectionEnd::Closed),
+            (&["rui | all clients | broadcast | server closed"], ConnectionEnd::Cut),
             (&[KICKED], sent_away("You were disconnected by rui: being rude")),
             (
                 &["server | ana | error_message | You were banned by rui for 1h"],
                 sent_away("You were banned by rui for 1h"),
             ),
-            (&[KICKED, "rui | all clients | broadcast | hi"], Ending::Cut),
-            (&["rui | ana | private_message | You were disconnected by rui"], Ending::Cut),
-            (&["server | ana | error_message | There is no operation x"], Ending::Cut),
+            (&[KICKED, "rui | all clients | broadcast | hi"], ConnectionEnd::Cut),
+            (&["rui | ana | private_message | You were disconnected by rui"], ConnectionEnd::Cut),
+            (&["server | ana | error_message | There is no operation x"], ConnectionEnd::Cut),
             (
                 &["server | ana | error_message | You were disconnected: you sent nothing for 1h"],
-                Ending::Limited("You were disconnected: you sent nothing for 1h".to_owned()),
+                ConnectionEnd::Limited("You were disconnected: you sent nothing for 1h".to_owned()),
             ),
         ] {
             assert_eq!(ending(lines), end, "{lines:?}");
@@ -173,10 +173,10 @@ mod tests {
     #[test]
     fn a_cut_is_mended_soon_and_then_ever_later() {
         let mut retry = Retry::default();
-        let waits: Vec<_> = (0..8).map(|_| retry.after(&Ending::Cut).unwrap().as_millis()).collect();
+        let waits: Vec<_> = (0..8).map(|_| retry.after(&ConnectionEnd::Cut).unwrap().as_millis()).collect();
         assert_eq!(waits, [500, 1000, 2000, 4000, 8000, 16000, 30000, 30000]);
         retry.joined();
-        assert_eq!(retry.after(&Ending::Cut), Some(FIRST_WAIT));
+        assert_eq!(retry.after(&ConnectionEnd::Cut), Some(FIRST_WAIT));
     }
 
     #[test]
@@ -185,7 +185,7 @@ mod tests {
         for _ in 0..100 {
             let mut retry = Retry::default();
             // Failed attempts after the first are spread, too.
-            for ending in [Ending::Closed, Ending::Cut] {
+            for ending in [ConnectionEnd::Closed, ConnectionEnd::Cut] {
                 let wait = retry.after(&ending).unwrap();
                 assert!((MIN_WAIT_AFTER_CLOSE..=MAX_WAIT).contains(&wait), "{wait:?}");
                 seen.insert(wait);
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn whoever_was_sent_away_stays_out() {
-        assert_eq!(Retry::default().after(&Ending::SentAway(String::new())), None);
+        assert_eq!(Retry::default().after(&ConnectionEnd::SentAway(String::new())), None);
         for why in [
             "The name ana is banned for good by rui",
             "Your address is banned for good by rui",

@@ -1,4 +1,4 @@
-//! [`Decoder`]: turns the bytes that a server sends into messages. No IO; the caller reports silence.
+//! [`MessageDecoder`]: turns the bytes that a server sends into messages. No IO; the caller reports silence.
 //!
 //! A server of this project ends each message with a line ending. The report's server does not: one read may hold
 //! several messages, or part of one. The module `unframed` tells those apart.
@@ -46,14 +46,14 @@ pub enum Framing {
 
 /// Cuts what a server sends into messages.
 #[derive(Debug, Default)]
-pub struct Decoder {
+pub struct MessageDecoder {
     framing: Framing,
     unframed: Unframed,
     /// An overlong line is being dropped up to its line ending.
     dropping: bool,
 }
 
-impl Decoder {
+impl MessageDecoder {
     /// Returns a decoder for a server of this kind.
     #[must_use]
     pub fn new(framing: Framing) -> Self {
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn a_line_ending_after_the_name_request_means_lines() {
-        let mut decoder = Decoder::default();
+        let mut decoder = MessageDecoder::default();
         let mut read = bytes("server | client | name | no data");
         assert_eq!(decoder.decode(&mut read), None);
         assert_eq!(decoder.silence_timeout(&read), Some(ENDING_TIMEOUT));
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn silence_after_the_name_request_means_none() {
-        let mut decoder = Decoder::default();
+        let mut decoder = MessageDecoder::default();
         let mut read = bytes("server | client | name | no dat");
         assert_eq!((decoder.decode(&mut read), decoder.silence_timeout(&read)), (None, None));
         read.extend_from_slice(b"a");
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_line_without_end_is_dropped_up_to_its_end() {
-        let mut decoder = Decoder::new(Framing::Lines);
+        let mut decoder = MessageDecoder::new(Framing::Lines);
         let mut read = bytes(&"x".repeat(MAX_BYTES + 1));
         assert_eq!(decoder.decode(&mut read), None);
         read.extend_from_slice(b"more\nserver | a | exit | x\n");

@@ -20,7 +20,7 @@
 //! - `deadline`: waits for an optional deadline.
 //! - `text`: which texts can be sent. `spelt`: escapes received text for output.
 //! - `display_name`: quotes names that could be taken for more than a name.
-//! - `pace`: limits the rate of messages that other users can trigger.
+//! - `rate_limit`: limits the rate of messages that other users can trigger.
 //! - `script`: commands for shell scripts, each with one purpose.
 //! - `plain`: the line-by-line dialogue of the report's client.
 //!
@@ -50,10 +50,10 @@ pub mod logout;
 pub mod meaning;
 pub mod output;
 pub mod owned_message;
-pub mod pace;
 pub mod password;
 pub mod plain;
 pub mod ports;
+pub mod rate_limit;
 pub mod roll;
 #[cfg(feature = "audio")]
 pub mod rtsp;

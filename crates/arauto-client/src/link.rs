@@ -106,7 +106,7 @@ pub enum End {
 enum Ending {
     Over(End),
     /// The connection ended after the name was confirmed; with the reason in words.
-    After(again::Ending, String),
+    After(again::ConnectionEnd, String),
     Cut(String),
     /// The server neither confirmed nor refused the name in time.
     LetsNobodyIn,
@@ -193,16 +193,18 @@ impl Link {
                     None => Event::Ended(End::NotLetIn(why)),
                 };
             }
-            Ending::Over(End::ServerClosed) if self.was_joined => (again::Ending::Closed, String::new()),
+            Ending::Over(End::ServerClosed) if self.was_joined => {
+                (again::ConnectionEnd::Closed, String::new())
+            }
             Ending::Over(end) => return Event::Ended(end),
-            Ending::LetsNobodyIn => (again::Ending::Cut, LetsNobodyIn.to_string()),
-            Ending::Cut(why) => (again::Ending::Cut, why),
+            Ending::LetsNobodyIn => (again::ConnectionEnd::Cut, LetsNobodyIn.to_string()),
+            Ending::Cut(why) => (again::ConnectionEnd::Cut, why),
             Ending::After(ending, why) => (ending, why),
         };
         match (self.retry.after(&ending), ending) {
-            (Some(retry_in), again::Ending::Closed) => Event::Closed { retry_in },
+            (Some(retry_in), again::ConnectionEnd::Closed) => Event::Closed { retry_in },
             (Some(retry_in), _) => Event::Cut { why, retry_in },
-            (None, again::Ending::SentAway(why)) => Event::Ended(End::SentAway(why)),
+            (None, again::ConnectionEnd::SentAway(why)) => Event::Ended(End::SentAway(why)),
             (None, _) => Event::Ended(End::NotLetIn(why)),
         }
     }
@@ -243,7 +245,7 @@ impl Link {
         receiver: &mut wire::Receiver,
         outgoing: &Sender<Line>,
     ) -> Result<Ending, Unheard> {
-        let mut last_words = again::Ending::default();
+        let mut last_words = again::ConnectionEnd::default();
         loop {
             let (commands, held) = (&mut self.commands, &mut self.held);
             let next_to_send = async {

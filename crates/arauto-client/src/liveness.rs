@@ -54,7 +54,7 @@ pub struct Liveness {
 
 /// Bytes that may still be on the way to the server if it takes only `MIN_RATE`.
 #[derive(Debug)]
-pub struct Backlog {
+pub struct InFlightBytes {
     bytes: u64,
     at: Instant,
 }
@@ -122,7 +122,7 @@ impl Liveness {
     }
 }
 
-impl Backlog {
+impl InFlightBytes {
     /// Returns a backlog of zero bytes.
     #[must_use]
     pub fn new(now: Instant) -> Self {
@@ -183,7 +183,7 @@ mod tests {
     fn what_is_on_the_way_is_given_time() {
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
-        let mut backlog = Backlog::new(start);
+        let mut backlog = InFlightBytes::new(start);
         backlog.add(16 * 1024, start);
         assert_eq!(backlog.time(start), Duration::ZERO);
         backlog.add(400 * 1024, start);

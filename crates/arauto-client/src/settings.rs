@@ -96,7 +96,7 @@ impl Settings {
     ///
     /// # Errors
     /// If one of the files cannot be used.
-    pub fn dialer(&self, insecure: bool) -> Result<Dialer, Unusable> {
+    pub fn dialer(&self, insecure: bool) -> Result<Dialer, FileError> {
         let mut dialer =
             Dialer::new(self.server.clone()).with_audio(self.audio_ports.clone(), self.audio_allow_plain);
         let tls = self.tls(insecure);
@@ -113,24 +113,25 @@ impl Settings {
 impl Settings {
     /// Opens all files that the settings name, and returns the errors of those that cannot be used.
     #[must_use]
-    pub fn unusable_files(&self) -> Vec<Unusable> {
+    pub fn unusable_files(&self) -> Vec<FileError> {
         let [ca, cert, key] = [&self.ca, &self.cert, &self.key].map(|path| some(path));
         let whom_to_trust = tls::TlsOptions { ca, ..tls::TlsOptions::default() };
         // This check is about the client's own certificate; the trusted certificates are checked separately.
         let own = tls::TlsOptions { insecure: true, cert, key, ..tls::TlsOptions::default() };
         let tls = [whom_to_trust.ca.is_some().then_some(whom_to_trust), own.cert.is_some().then_some(own)];
-        let tls = tls.iter().flatten().filter_map(|options| tls::Tls::new(options).err().map(Unusable::from));
+        let tls =
+            tls.iter().flatten().filter_map(|options| tls::Tls::new(options).err().map(FileError::from));
         let password = some(&self.password_file).and_then(|file| Password::read(&file).err());
-        tls.chain(password.map(Unusable::from)).collect()
+        tls.chain(password.map(FileError::from)).collect()
     }
 }
 
 /// Why a file that a setting names cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum Unusable {
+pub enum FileError {
     /// A file for TLS cannot be used.
     #[error(transparent)]
-    Tls(#[from] tls::Unusable),
+    Tls(#[from] tls::TlsError),
     /// The password file cannot be used.
     #[error(transparent)]
     Password(#[from] NoPassword),

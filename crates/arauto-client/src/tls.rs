@@ -41,7 +41,7 @@ impl TlsOptions {
 
 /// Why TLS cannot be used with these options. The texts never hold raw control characters.
 #[derive(Debug, thiserror::Error)]
-pub enum Unusable {
+pub enum TlsError {
     /// A file cannot be used.
     #[error(transparent)]
     File(#[from] PemError),
@@ -85,7 +85,7 @@ impl Tls {
     ///
     /// # Errors
     /// The first file that cannot be used, and why.
-    pub fn new(options: &TlsOptions) -> Result<Self, Unusable> {
+    pub fn new(options: &TlsOptions) -> Result<Self, TlsError> {
         let provider = Arc::new(ring::default_provider());
         let (verifier, trusted) = trust::verifier(options, &provider)?;
         let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -152,11 +152,11 @@ fn own_certificate(
     options: &TlsOptions,
     provider: &CryptoProvider,
     warnings: &mut Vec<String>,
-) -> Result<Option<Arc<dyn ResolvesClientCert>>, Unusable> {
+) -> Result<Option<Arc<dyn ResolvesClientCert>>, TlsError> {
     let (cert, key) = match (&options.cert, &options.key) {
         (None, None) => return Ok(None),
-        (Some(_), None) => return Err(Unusable::Half { given: "cert", missing: "key" }),
-        (None, Some(_)) => return Err(Unusable::Half { given: "key", missing: "cert" }),
+        (Some(_), None) => return Err(TlsError::Half { given: "cert", missing: "key" }),
+        (None, Some(_)) => return Err(TlsError::Half { given: "key", missing: "cert" }),
         (Some(cert), Some(key)) => (PemFile::new("cert", cert), PemFile::new("key", key)),
     };
     let (chain, secret) = (cert.certificates()?, key.key()?);
@@ -166,7 +166,7 @@ fn own_certificate(
     }
     let own = CertifiedKey::from_der(chain, secret, provider).map_err(|error| match error {
         rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
-            Unusable::Mismatch { key: key.shown(), certificate: cert.shown() }
+            TlsError::Mismatch { key: key.shown(), certificate: cert.shown() }
         }
         rustls::Error::InvalidCertificate(error) => {
             cert.unusable(format!("holds a certificate that cannot be used: {error:?}")).into()

@@ -24,9 +24,9 @@ use tokio::{
 };
 
 use super::{
-    decoder::{Decoder, Framing, Item},
+    decoder::{Framing, Item, MessageDecoder},
     dial::Stream,
-    liveness::{Backlog, Due, Liveness},
+    liveness::{Due, InFlightBytes, Liveness},
 };
 
 /// Maximum size of one read, in bytes.
@@ -45,7 +45,7 @@ const ECHO_RETRY_INTERVAL: Duration = Duration::from_secs(1);
 /// The receiving half of a connection.
 pub struct Receiver {
     reader: ReadHalf<Box<dyn Stream>>,
-    decoder: Decoder,
+    decoder: MessageDecoder,
     bytes: BytesMut,
     ended: bool,
     /// When the last read returned.
@@ -68,7 +68,7 @@ struct Writer {
     /// Bytes that the socket has not taken yet. They stay here if the writing task is cancelled, so that no message
     /// is torn.
     out: BytesMut,
-    backlog: Backlog,
+    in_flight: InFlightBytes,
     /// When the next message may be sent to a server without line endings.
     not_before: Option<Instant>,
     /// The write side was shut down.
@@ -95,13 +95,13 @@ pub fn halves_framed(stream: Box<dyn Stream>, framing: Framing) -> (Receiver, Se
     let writer = Arc::new(Mutex::new(Writer {
         half,
         out: BytesMut::new(),
-        backlog: Backlog::new(now),
+        in_flight: InFlightBytes::new(now),
         not_before: None,
         is_finished: false,
     }));
     let receiver = Receiver {
         reader,
-        decoder: Decoder::new(framing),
+        decoder: MessageDecoder::new(framing),
         bytes: BytesMut::new(),
         ended: false,
         read_at: now,
@@ -197,7 +197,7 @@ impl Receiver {
             self.liveness.ask_later(now + ECHO_RETRY_INTERVAL);
             return Ok(());
         };
-        let backlog = writer.backlog.time(now);
+        let backlog = writer.in_flight.time(now);
         writer.put(&question, is_unframed);
         // Bytes that the socket does not take at once are sent before the next message.
         if let Some(written) = writer.write_out().now_or_never() {
@@ -219,7 +219,7 @@ impl Writer {
         let bytes = line.as_bytes();
         let bytes = if is_unframed { bytes.strip_suffix(b"\n").unwrap_or(bytes) } else { unmistakable(line) };
         self.out.extend_from_slice(bytes);
-        self.backlog.add(bytes.len(), now);
+        self.in_flight.add(bytes.len(), now);
         if is_unframed {
             self.not_before = Some(now + UNFRAMED_GAP);
         }
@@ -260,7 +260,7 @@ impl Sender {
 
     /// Returns how much longer than usual an answer may take because of the data sent before.
     pub async fn backlog(&self) -> Duration {
-        self.writer.lock().await.backlog.time(Instant::now())
+        self.writer.lock().await.in_flight.time(Instant::now())
     }
 
     /// Shuts the write side down. The server answers what it has received, and ends the connection.

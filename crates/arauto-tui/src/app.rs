@@ -31,7 +31,7 @@ use super::{
 use arauto_client::{
     audio::{
         play::{self, Volume},
-        publish::Order,
+        publish::PublishCommand,
     },
     display_name::in_sentence,
     files::Assembly,
@@ -70,9 +70,9 @@ pub enum Effect {
         may: bool,
     },
     /// Pause or stop files that are played to others.
-    Order {
-        /// The order.
-        order: Order,
+    Control {
+        /// The command.
+        command: PublishCommand,
         /// The file that it applies to; `None`: all files.
         file: Option<String>,
     },
@@ -83,8 +83,8 @@ pub enum Effect {
         /// The volume.
         volume: Volume,
     },
-    /// Pass this order to the stream that is heard.
-    Hear(play::Order),
+    /// Pass this command to the stream that is heard.
+    Hear(play::PlaybackCommand),
     /// Draw the whole screen anew, because another program wrote to it.
     Redraw,
     /// Give the terminal back and stop, until the shell continues this program.

@@ -210,8 +210,8 @@ impl App {
                 self.line.take();
                 self.leave(now);
             }
-            Typed::Order(order, file) => {
-                if self.order(order, file) {
+            Typed::Control(command, file) => {
+                if self.control(command, file) {
                     self.line.take();
                 }
             }

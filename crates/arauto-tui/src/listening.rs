@@ -9,7 +9,9 @@ use super::{
     sound::{Asked, Current, MAX_ASKED, MAX_FILES, MAX_PEOPLE},
 };
 use arauto_client::{
-    audio::play::{Ending, Failed, Order, Played, Progress, Stage, Volume, words},
+    audio::play::{
+        PlaybackCommand, PlaybackError, PlaybackProgress, Played, Stage, StreamEnd, Volume, words,
+    },
     files::{Entry, Quoted},
 };
 
@@ -52,7 +54,7 @@ impl App {
         if self.leave_effect(effect) {
             self.note(now, &format!("{by} plays {}. /stop, /volume 50.", offer.file));
             let (of, file) = (by.to_owned(), offer.file.to_owned());
-            self.listening.current = Some(Current { of, file, progress: Progress::default() });
+            self.listening.current = Some(Current { of, file, progress: PlaybackProgress::default() });
         } else {
             self.error(now, &format!("{by} plays {}, but too much waits", offer.file));
         }
@@ -85,7 +87,7 @@ impl App {
     }
 
     /// Takes the progress of the stream.
-    pub fn hears(&mut self, progress: Progress, now: Now) {
+    pub fn hears(&mut self, progress: PlaybackProgress, now: Now) {
         let Some(current) = &mut self.listening.current else { return };
         let fell_back = progress.fell_back && !current.progress.fell_back;
         current.progress = progress;
@@ -95,11 +97,11 @@ impl App {
     }
 
     /// Shows how the stream ended: at its end, or why it broke off.
-    pub fn heard(&mut self, over: Result<Played, Failed>, now: Now) {
+    pub fn heard(&mut self, over: Result<Played, PlaybackError>, now: Now) {
         let Some(Current { of, file, progress }) = self.listening.current.take() else { return };
         match over {
             // A BYE by UDP may be lost, so a stream that was cut at its end counts as whole.
-            Ok(Played { ending: Ending::Cut, .. }) if !words::is_whole(&progress) => {
+            Ok(Played { ending: StreamEnd::Cut, .. }) if !words::is_whole(&progress) => {
                 let place = words::place(&progress);
                 let text = format!(
                     "{file} of {of} broke off at {place}: the server closed the connection that carried it"
@@ -128,7 +130,7 @@ impl App {
         match wish(self.line.text()) {
             Some(Ok(Wish::Volume(Some(volume)))) => {
                 self.listening.volume = volume;
-                self.leave_effect(Effect::Hear(Order::Volume(volume)));
+                self.leave_effect(Effect::Hear(PlaybackCommand::Volume(volume)));
                 self.note(now, &format!("The volume is {volume}."));
             }
             Some(Ok(Wish::Volume(None))) => {
@@ -136,7 +138,7 @@ impl App {
                 self.note(now, &format!("The volume is {volume}. /volume 50 changes it."));
             }
             Some(Ok(Wish::Stop)) if self.listening.current.is_some() => {
-                self.leave_effect(Effect::Hear(Order::Stop));
+                self.leave_effect(Effect::Hear(PlaybackCommand::Stop));
             }
             Some(Err(why)) => {
                 self.hint = Some(why);

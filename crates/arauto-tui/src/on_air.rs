@@ -1,10 +1,10 @@
-//! Files that are played to others: questions, orders, and how they are shown.
+//! Files that are played to others: questions, commands, and how they are shown.
 
 use super::{
     app::{App, Effect},
     clock::Now,
 };
-use arauto_client::audio::publish::{News, Order, Question};
+use arauto_client::audio::publish::{News, PermissionRequest, PublishCommand};
 
 impl App {
     /// Takes the server's message that a user wants to hear a file.
@@ -23,7 +23,7 @@ impl App {
                 self.send(message);
             }
             News::Asked(question) => {
-                let Question { by, file, .. } = &question;
+                let PermissionRequest { by, file, .. } = &question;
                 self.note(now, &format!("{by} wants to hear {file} of yours. Type y or n, and Enter."));
                 self.playing.asked.push(question);
             }
@@ -62,8 +62,8 @@ impl App {
         true
     }
 
-    /// Queues an order for a file that is played to others, or for all such files. Returns whether there was room.
-    pub(super) fn order(&mut self, order: Order, file: Option<String>) -> bool {
-        self.leave_effect(Effect::Order { order, file })
+    /// Queues a command for a file that is played to others, or for all such files. Returns whether there was room.
+    pub(super) fn control(&mut self, command: PublishCommand, file: Option<String>) -> bool {
+        self.leave_effect(Effect::Control { command, file })
     }
 }

@@ -26,7 +26,7 @@ use super::{
 };
 use arauto_client::{
     audio::{
-        play::{Failed, Heard, Listener, Volume},
+        play::{Heard, Listener, PlaybackError, Volume},
         publish::{Asking, News, Publisher, TooMuch},
     },
     deadline::sleep_until_opt,
@@ -187,14 +187,14 @@ impl Driver {
                     let done = self.publisher.answer(number, may);
                     self.too_much(done);
                 }
-                Effect::Order { order, file } => {
-                    let done = self.publisher.order(order, file.as_deref());
+                Effect::Control { command, file } => {
+                    let done = self.publisher.command(command, file.as_deref());
                     self.too_much(done);
                 }
                 Effect::Listen { address, volume } => self.listen(address, volume),
-                Effect::Hear(order) => {
+                Effect::Hear(command) => {
                     if let Some(listener) = &self.listener {
-                        listener.order(order);
+                        listener.command(command);
                     }
                 }
             }
@@ -218,7 +218,7 @@ impl Driver {
     fn listen(&mut self, address: String, volume: Volume) {
         match Listener::begin(self.dialer.clone(), address, volume) {
             Ok(listener) => self.listener = Some(listener),
-            Err(why) => self.app.heard(Err(Failed::Sink(why)), Now::read()),
+            Err(why) => self.app.heard(Err(PlaybackError::Sink(why)), Now::read()),
         }
     }
 

@@ -10,8 +10,8 @@ use std::{
 use super::clock::Now;
 use arauto_client::{
     audio::{
-        play::{Progress, Volume, words},
-        publish::{OnAir, Question},
+        play::{PlaybackProgress, Volume, words},
+        publish::{OnAir, PermissionRequest},
     },
     display_name::is_same,
     files::Clock,
@@ -71,7 +71,7 @@ impl Asked {
 pub(super) struct Current {
     pub(super) of: String,
     pub(super) file: String,
-    pub(super) progress: Progress,
+    pub(super) progress: PlaybackProgress,
 }
 
 impl Listening {
@@ -107,14 +107,14 @@ impl Listening {
 #[derive(Debug, Default)]
 pub(super) struct Playing {
     /// Questions for the user's yes or no, the oldest first. At most as many as a publisher asks at once.
-    pub(super) asked: Vec<Question>,
+    pub(super) asked: Vec<PermissionRequest>,
     pub(super) on_air: Vec<OnAir>,
 }
 
 impl Playing {
     /// The oldest question, in words.
     pub(super) fn question(&self) -> Option<String> {
-        let Question { by, file, .. } = self.asked.first()?;
+        let PermissionRequest { by, file, .. } = self.asked.first()?;
         Some(format!("{by} wants to hear {file}: y or n, and Enter?"))
     }
 

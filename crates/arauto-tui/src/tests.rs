@@ -95,9 +95,9 @@ impl Desk {
                 Effect::Suspend => "suspend".to_owned(),
                 Effect::Publish { by, data } => format!("publish for {by}: {data}"),
                 Effect::MayPlay { number, may } => format!("may play {number}: {may}"),
-                Effect::Order { order, file } => format!("{order:?} {file:?}"),
+                Effect::Control { command, file } => format!("{command:?} {file:?}"),
                 Effect::Listen { address, volume } => format!("listen at {volume} to {address}"),
-                Effect::Hear(order) => format!("{order:?}"),
+                Effect::Hear(command) => format!("{command:?}"),
             });
         }
     }

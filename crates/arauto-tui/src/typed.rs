@@ -8,7 +8,7 @@ use arauto_protocol::{
 };
 
 use arauto_client::{
-    audio::publish::Order,
+    audio::publish::PublishCommand,
     joining::SERVER,
     text::{Unfit, fit_data},
 };
@@ -28,8 +28,8 @@ pub enum Typed {
     Leave,
     /// End the server, after asking the user.
     Close,
-    /// Give an order about this file that is played to others, or about all such files.
-    Order(Order, Option<String>),
+    /// Give a command about this file that is played to others, or about all such files.
+    Control(PublishCommand, Option<String>),
     /// The line cannot be carried out: why, and what to type instead.
     Wrong(String),
 }
@@ -40,8 +40,8 @@ pub fn read(line: &str, own: &str, limit: usize) -> Typed {
     if line.trim().is_empty() {
         return Typed::Nothing;
     }
-    if let Some((order, file)) = order(line) {
-        return Typed::Order(order, file);
+    if let Some((command, file)) = publish_command(line) {
+        return Typed::Control(command, file);
     }
     let (form, command) = match line.strip_prefix('/') {
         // Two slashes begin a text whose first character is a slash.
@@ -75,12 +75,12 @@ pub fn read(line: &str, own: &str, limit: usize) -> Typed {
 
 /// Reads `/pause`, `/pause song.mp3` and `/stop`. `/stop` with a file is sent to the server: the file may be another
 /// user's.
-fn order(line: &str) -> Option<(Order, Option<String>)> {
+fn publish_command(line: &str) -> Option<(PublishCommand, Option<String>)> {
     let line = line.strip_prefix('/')?.trim_end();
     let (word, file) = line.split_once(' ').map_or((line, None), |(word, file)| (word, Some(file.trim())));
     match (word.to_ascii_lowercase().as_str(), file) {
-        ("pause", file) => Some((Order::Pause, file.map(str::to_owned))),
-        ("stop", None) => Some((Order::Stop, None)),
+        ("pause", file) => Some((PublishCommand::Pause, file.map(str::to_owned))),
+        ("stop", None) => Some((PublishCommand::Stop, None)),
         _ => None,
     }
 }
@@ -184,9 +184,9 @@ mod tests {
             ("/exit", Typed::Leave),
             ("/quit", Typed::Leave),
             ("/close", Typed::Close),
-            ("/stop ", Typed::Order(Order::Stop, None)),
-            ("/pause", Typed::Order(Order::Pause, None)),
-            ("/Pause  a song.mp3 ", Typed::Order(Order::Pause, Some("a song.mp3".to_owned()))),
+            ("/stop ", Typed::Control(PublishCommand::Stop, None)),
+            ("/pause", Typed::Control(PublishCommand::Pause, None)),
+            ("/Pause  a song.mp3 ", Typed::Control(PublishCommand::Pause, Some("a song.mp3".to_owned()))),
         ] {
             assert_eq!(read(line, "rui", 1024), typed, "{line}");
         }

@@ -14,8 +14,8 @@ fn key(account: &str) -> NameKey {
     Name::parse(account, 489).unwrap().key().clone()
 }
 
-fn origin(number: u32) -> Origin {
-    Origin::from_address(IpAddr::V4(Ipv4Addr::from_bits(0xc633_0000 + number)))
+fn origin(number: u32) -> AttemptOrigin {
+    AttemptOrigin::from_address(IpAddr::V4(Ipv4Addr::from_bits(0xc633_0000 + number)))
 }
 
 /// A queue, and a clock that stands still.
@@ -29,7 +29,7 @@ impl Desk {
         Self { queue: Queue::default(), now: Instant::now() }
     }
 
-    fn give(&mut self, origin: Origin, account: &str) -> Receiver {
+    fn give(&mut self, origin: AttemptOrigin, account: &str) -> Receiver {
         let (answer, receiver) = oneshot::channel();
         let secret = Secret::typed(b"opensesame").unwrap();
         let attempt = Attempt { origin, account: key(account), hash: cheap_hash(), secret };
@@ -37,18 +37,18 @@ impl Desk {
         receiver
     }
 
-    fn next(&mut self) -> Option<(Origin, NameKey)> {
+    fn next(&mut self) -> Option<(AttemptOrigin, NameKey)> {
         self.queue.next(self.now).map(|waiting| (waiting.attempt.origin, waiting.attempt.account))
     }
 
-    fn finish_next(&mut self, verdict: Verdict) -> (Origin, NameKey) {
+    fn finish_next(&mut self, verdict: Verdict) -> (AttemptOrigin, NameKey) {
         let (origin, account) = self.next().expect("one that may start");
         self.queue.finish(&origin, &account, verdict, self.now);
         (origin, account)
     }
 
     /// Number of passwords that are compared before the first from this origin.
-    fn passed_before(&mut self, awaited: &Origin) -> usize {
+    fn passed_before(&mut self, awaited: &AttemptOrigin) -> usize {
         (0..=MAX_WAITING).find(|_| self.finish_next(Verdict::Failed).0 == *awaited).unwrap()
     }
 }
@@ -133,7 +133,7 @@ fn an_account_that_many_addresses_guess_at_is_left_to_its_owner() {
     let told = |mut receiver: Receiver| receiver.try_recv().ok();
     assert_eq!(told(desk.give(origin(4000), "alan")), Some(Verdict::TooManyForAccount(WINDOW)));
     // Addresses that gave the right password before, and the server's own machine, are still accepted.
-    for origin in [origin(5000), Origin::from_address(IpAddr::V4(Ipv4Addr::LOCALHOST))] {
+    for origin in [origin(5000), AttemptOrigin::from_address(IpAddr::V4(Ipv4Addr::LOCALHOST))] {
         let _owner = desk.give(origin.clone(), "alan");
         assert_eq!(desk.finish_next(Verdict::Right).0, origin);
     }
@@ -148,12 +148,12 @@ fn an_account_that_many_addresses_guess_at_is_left_to_its_owner() {
 fn behind_a_proxy_each_account_counts_by_itself() {
     let mut desk = Desk::new();
     for _ in 0..MAX_WRONG_PER_ADDRESS {
-        let _stranger = desk.give(Origin::Proxied(key("alan")), "alan");
+        let _stranger = desk.give(AttemptOrigin::Proxied(key("alan")), "alan");
         desk.finish_next(Verdict::Wrong);
     }
-    let mut refused = desk.give(Origin::Proxied(key("alan")), "alan");
+    let mut refused = desk.give(AttemptOrigin::Proxied(key("alan")), "alan");
     assert_eq!(refused.try_recv(), Ok(Verdict::TooMany(WINDOW)));
-    let _bob = desk.give(Origin::Proxied(key("bob")), "bob");
+    let _bob = desk.give(AttemptOrigin::Proxied(key("bob")), "bob");
     desk.finish_next(Verdict::Right);
     let _alan = desk.give(origin(1), "alan");
     desk.finish_next(Verdict::Right);

@@ -14,16 +14,16 @@ use arauto_client::{
     output::{Printer, say},
     plain,
     script::{
-        self, Failure, Sending, Wanted,
+        self, ListenOptions, ScriptError, Sending,
         show::{self, Form},
     },
-    settings::{self, Unusable},
+    settings::{self, FileError},
     tls,
 };
 #[cfg(feature = "audio")]
 use arauto_client::{
     rtsp,
-    script::{Broken, Playing},
+    script::{BrokenStream, PlayOptions},
 };
 use arauto_settings::escape::Escaped;
 use arauto_settings::layers::{CommandLine, ConfigError};
@@ -141,7 +141,7 @@ pub enum ClientCommand {
         /// Name to join under; generated if `None`.
         name: Option<String>,
         /// Which file, and where to play it.
-        playing: Playing,
+        playing: PlayOptions,
     },
 }
 
@@ -150,13 +150,13 @@ pub enum ClientCommand {
 pub enum Error {
     /// A command for scripts failed.
     #[error("{}", Escaped(.0))]
-    Script(Failure),
+    Script(ScriptError),
     /// A setting is invalid.
     #[error(transparent)]
     Settings(#[from] ConfigError),
     /// A file that a setting names cannot be used.
     #[error(transparent)]
-    File(#[from] Unusable),
+    File(#[from] FileError),
     /// A full-screen conversation ended other than by the user leaving or the server shutting down.
     #[cfg(feature = "tui")]
     #[error("{}", Escaped(.0))]
@@ -169,8 +169,8 @@ pub enum Error {
     Io(#[from] io::Error),
 }
 
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
+impl From<ScriptError> for Error {
+    fn from(failure: ScriptError) -> Self {
         Self::Script(failure)
     }
 }
@@ -183,39 +183,39 @@ impl Error {
     pub fn status(&self) -> u8 {
         match self {
             Self::Script(failure) => match failure {
-                Failure::Argument { .. } => 2,
-                Failure::Refused(_)
-                | Failure::PasswordMissing(_)
-                | Failure::PasswordWrong { .. }
-                | Failure::Endless { .. }
-                | Failure::NoAnswer { .. } => 3,
-                Failure::NoConnection(_)
-                | Failure::Broken(_)
-                | Failure::Ended
-                | Failure::NotLetIn(_)
-                | Failure::ServerClosed => 4,
-                Failure::NotTaken { .. } | Failure::NotConfirmed { .. } => 5,
+                ScriptError::Argument { .. } => 2,
+                ScriptError::Refused(_)
+                | ScriptError::PasswordMissing(_)
+                | ScriptError::PasswordWrong { .. }
+                | ScriptError::Endless { .. }
+                | ScriptError::NoAnswer { .. } => 3,
+                ScriptError::NoConnection(_)
+                | ScriptError::Broken(_)
+                | ScriptError::Ended
+                | ScriptError::NotLetIn(_)
+                | ScriptError::ServerClosed => 4,
+                ScriptError::NotTaken { .. } | ScriptError::NotConfirmed { .. } => 5,
                 #[cfg(feature = "audio")]
-                Failure::Stream(why) => of_stream(why),
+                ScriptError::Stream(why) => of_stream(why),
                 #[cfg(feature = "audio")]
-                Failure::BrokeOff { why, .. } => match &**why {
-                    Broken::Ended(_) => 3,
-                    Broken::Lost(_) | Broken::Cut => 4,
-                    Broken::Stream(why) => of_stream(why),
+                ScriptError::BrokeOff { why, .. } => match &**why {
+                    BrokenStream::Ended(_) => 3,
+                    BrokenStream::Lost(_) | BrokenStream::Cut => 4,
+                    BrokenStream::Stream(why) => of_stream(why),
                 },
-                Failure::PasswordUnfit { .. }
-                | Failure::Line { .. }
-                | Failure::Unread { .. }
-                | Failure::Input(_)
-                | Failure::Output(_) => 1,
+                ScriptError::PasswordUnfit { .. }
+                | ScriptError::Line { .. }
+                | ScriptError::Unread { .. }
+                | ScriptError::Input(_)
+                | ScriptError::Output(_) => 1,
                 #[cfg(feature = "audio")]
-                Failure::Sound(_) => 1,
+                ScriptError::Sound(_) => 1,
             },
             #[cfg(feature = "tui")]
             Self::Ended(ExitReason::Refused(_)) => 3,
             #[cfg(feature = "tui")]
             Self::Ended(_) => 4,
-            Self::Settings(_) | Self::Share(_) | Self::File(Unusable::Tls(tls::Unusable::Half { .. })) => 2,
+            Self::Settings(_) | Self::Share(_) | Self::File(FileError::Tls(tls::TlsError::Half { .. })) => 2,
             Self::File(_) | Self::Io(_) => 1,
         }
     }
@@ -223,18 +223,18 @@ impl Error {
 
 /// Returns 3 if the server refuses, 4 if there is no connection, 1 for all else.
 #[cfg(feature = "audio")]
-fn of_stream(why: &rtsp::Failure) -> u8 {
+fn of_stream(why: &rtsp::RtspError) -> u8 {
     match why {
-        rtsp::Failure::Refused { .. } => 3,
-        rtsp::Failure::NoConnection(_)
-        | rtsp::Failure::Broken(_)
-        | rtsp::Failure::Closed
-        | rtsp::Failure::Silence { .. } => 4,
-        rtsp::Failure::Address
-        | rtsp::Failure::Exposed
-        | rtsp::Failure::Port { .. }
-        | rtsp::Failure::Malformed(_)
-        | rtsp::Failure::Description(_) => 1,
+        rtsp::RtspError::Refused { .. } => 3,
+        rtsp::RtspError::NoConnection(_)
+        | rtsp::RtspError::Broken(_)
+        | rtsp::RtspError::Closed
+        | rtsp::RtspError::Silence { .. } => 4,
+        rtsp::RtspError::Address
+        | rtsp::RtspError::Exposed
+        | rtsp::RtspError::Port { .. }
+        | rtsp::RtspError::Malformed(_)
+        | rtsp::RtspError::Description(_) => 1,
     }
 }
 
@@ -245,7 +245,7 @@ fn of_stream(why: &rtsp::Failure) -> u8 {
 pub fn run(command: ClientCommand) -> Result<(), Error> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     match runtime.block_on(carry_out(command)) {
-        Err(Error::Io(error) | Error::Script(Failure::Output(error)))
+        Err(Error::Io(error) | Error::Script(ScriptError::Output(error)))
             if error.kind() == ErrorKind::BrokenPipe =>
         {
             Ok(())
@@ -266,7 +266,7 @@ async fn carry_out(command: ClientCommand) -> Result<(), Error> {
             script::send(&access.dialer(&access.settings()?)?, &name, sending).await?;
         }
         ClientCommand::Listen { access, name, from, count, json, verbose, reconnects } => {
-            let wanted = Wanted { form: form(json), from, count, verbose, reconnects };
+            let wanted = ListenOptions { form: form(json), from, count, verbose, reconnects };
             script::listen(&access.dialer(&access.settings()?)?, &name, wanted).await?;
         }
         ClientCommand::Join { access, name, plain, unframed, share } => {
@@ -293,7 +293,7 @@ async fn carry_out(command: ClientCommand) -> Result<(), Error> {
             files.remarks.iter().for_each(|remark| say(remark));
             if files.missing > 0 {
                 let why = format!("{} files of the list of {of} did not arrive", files.missing);
-                return Err(Failure::Refused(why).into());
+                return Err(ScriptError::Refused(why).into());
             }
         }
     }

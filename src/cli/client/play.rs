@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use arauto_client::{
     audio::play::{Output, Volume},
-    script::Playing,
+    script::PlayOptions,
 };
 use arauto_protocol::NameError;
 use clap::{Args, ValueHint};
@@ -74,7 +74,7 @@ impl From<Play> for ClientCommand {
             Some(path) if path.as_os_str() == "-" => Output::Stdout,
             Some(path) => Output::File(path),
         };
-        let playing = Playing { of: what.name, file: what.file, output, interleaved: tcp, volume };
+        let playing = PlayOptions { of: what.name, file: what.file, output, interleaved: tcp, volume };
         Self::Play { access: server.into(), name, playing }
     }
 }

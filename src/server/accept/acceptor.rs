@@ -239,7 +239,7 @@ mod tests {
     use rustls::{ServerConfig, crypto::ring, pki_types::PrivatePkcs8KeyDer};
 
     use super::*;
-    use crate::{accounts::Accounts, config::Config};
+    use crate::{accounts::AccountsFile, config::Config};
 
     /// Ends the server while a connection waits to be accepted.
     fn end_while_one_waits(listener: TcpListener, is_passed: bool) {
@@ -249,7 +249,7 @@ mod tests {
             barrier: Barrier::default(),
             places: Arc::new(Semaphore::new(0)),
             trials: Arc::new(Semaphore::new(0)),
-            accounts: Directory::new(Accounts::default()),
+            accounts: Directory::new(AccountsFile::default()),
             pages: Arc::new(Semaphore::new(0)),
             max_sessions: 0,
             stop: CancellationToken::new(),

@@ -5,7 +5,7 @@ use arauto_protocol::{Frame, Line, Name, password, reply, request, telnet};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
-    accounts::{Account, Accounts, PasswordHash, Secret, Verdict},
+    accounts::{Account, AccountsFile, PasswordHash, Secret, Verdict},
     config,
     server::common::close::CloseReason,
 };
@@ -65,7 +65,7 @@ pub enum NameOwner {
 #[derive(Debug)]
 pub struct LoginPolicy<'a> {
     /// Accounts, whose names require a password.
-    pub accounts: &'a Accounts,
+    pub accounts: &'a AccountsFile,
     /// The settings for accounts.
     pub settings: &'a config::Accounts,
     /// Only the server can read what this client sends.

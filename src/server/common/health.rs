@@ -7,7 +7,7 @@ use std::sync::{
 
 /// Phase of the server's life. It only advances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Phase {
+pub enum ServerPhase {
     /// The server does not serve yet.
     Starting,
     /// The server serves.
@@ -18,7 +18,7 @@ pub enum Phase {
     Died,
 }
 
-impl Phase {
+impl ServerPhase {
     const ALL: [Self; 4] = [Self::Starting, Self::Serving, Self::Draining, Self::Died];
 }
 
@@ -28,14 +28,14 @@ pub struct Health(Arc<AtomicU8>);
 
 impl Health {
     /// Advances to this phase; no effect if the phase is the current one or an earlier one.
-    pub fn reach(&self, phase: Phase) {
+    pub fn reach(&self, phase: ServerPhase) {
         self.0.fetch_max(phase as u8, Ordering::Relaxed);
     }
 
     /// The current phase.
     #[must_use]
-    pub fn phase(&self) -> Phase {
-        Phase::ALL[usize::from(self.0.load(Ordering::Relaxed))]
+    pub fn phase(&self) -> ServerPhase {
+        ServerPhase::ALL[usize::from(self.0.load(Ordering::Relaxed))]
     }
 }
 
@@ -46,11 +46,11 @@ mod tests {
     #[test]
     fn it_never_goes_back() {
         let health = Health::default();
-        assert_eq!(health.phase(), Phase::Starting);
-        for (place, phase) in Phase::ALL.into_iter().enumerate() {
+        assert_eq!(health.phase(), ServerPhase::Starting);
+        for (place, phase) in ServerPhase::ALL.into_iter().enumerate() {
             assert_eq!(phase as usize, place);
             health.reach(phase);
-            health.reach(Phase::Serving.min(phase));
+            health.reach(ServerPhase::Serving.min(phase));
             assert_eq!(health.phase(), phase);
         }
     }

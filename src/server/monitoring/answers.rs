@@ -7,7 +7,7 @@ use actix_http::{
 };
 
 use super::{Watched, exposition::Text, figures, json, liveness_check::LivenessCheck};
-use crate::server::{common::health::Phase, http::host};
+use crate::server::{common::health::ServerPhase, http::host};
 
 const JSON: &str = "application/json";
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -86,16 +86,16 @@ impl Desk {
     /// The response of `/readyz`: whether a new client would be served.
     fn readiness(&self) -> Response<BoxBody> {
         match self.watched.health.phase() {
-            Phase::Starting => unavailable("starting\n"),
-            Phase::Serving => respond(StatusCode::OK, TEXT, "ready\n"),
-            Phase::Draining => unavailable("draining\n"),
-            Phase::Died => unavailable("a part of the server died\n"),
+            ServerPhase::Starting => unavailable("starting\n"),
+            ServerPhase::Serving => respond(StatusCode::OK, TEXT, "ready\n"),
+            ServerPhase::Draining => unavailable("draining\n"),
+            ServerPhase::Died => unavailable("a part of the server died\n"),
         }
     }
 
     /// The response of `/healthz`: whether all parts are alive and all workers respond.
     async fn health(&self) -> Response<BoxBody> {
-        if self.watched.health.phase() == Phase::Died {
+        if self.watched.health.phase() == ServerPhase::Died {
             return unavailable("a part of the server died\n");
         }
         match self.liveness_check.missing().await {
@@ -166,10 +166,10 @@ mod tests {
             let health = Health::default();
             let desk = desk(&health);
             for (phase, is_well, ready) in [
-                (Phase::Starting, true, (503, "starting\n")),
-                (Phase::Serving, true, (200, "ready\n")),
-                (Phase::Draining, true, (503, "draining\n")),
-                (Phase::Died, false, (503, "a part of the server died\n")),
+                (ServerPhase::Starting, true, (503, "starting\n")),
+                (ServerPhase::Serving, true, (200, "ready\n")),
+                (ServerPhase::Draining, true, (503, "draining\n")),
+                (ServerPhase::Died, false, (503, "a part of the server died\n")),
             ] {
                 health.reach(phase);
                 let (status, words) = ask(&desk, "/readyz").await;
@@ -177,7 +177,7 @@ mod tests {
                 let well = if is_well { (200, "ok\n") } else { (503, "a part of the server died\n") };
                 let (status, words) = ask(&desk, "/healthz").await;
                 assert_eq!((status, words.as_str()), well);
-                let is_ready = format!("\narauto_ready {}\n", u8::from(phase == Phase::Serving));
+                let is_ready = format!("\narauto_ready {}\n", u8::from(phase == ServerPhase::Serving));
                 assert!(ask(&desk, "/metrics").await.1.contains(&is_ready));
             }
         });

@@ -7,7 +7,7 @@ use arauto_protocol::{Kind, Operation, Refusal};
 
 use super::{Watched, process::Process};
 use crate::server::{
-    common::{close::CloseReason, health::Phase, listener_protocol::ListenerProtocol},
+    common::{close::CloseReason, health::ServerPhase, listener_protocol::ListenerProtocol},
     metrics::{HistogramCounts, Metrics, Stage},
 };
 
@@ -136,7 +136,7 @@ pub fn gather(watched: &Watched) -> Vec<FigureFamily> {
 fn state(watched: &Watched) -> Vec<FigureFamily> {
     let config = watched.config.get();
     let since = watched.since.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let is_ready = watched.health.phase() == Phase::Serving;
+    let is_ready = watched.health.phase() == ServerPhase::Serving;
     vec![
         FigureFamily::new(
             FigureType::Info,

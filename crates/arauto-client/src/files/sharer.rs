@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use super::{Folder, Listing, MAX_PARTS, answer};
-use crate::{pace::Pace, text::MESSAGE_BYTES};
+use crate::{rate_limit::RateLimit, text::MESSAGE_BYTES};
 
 /// Capacity of the channel of requests and notes.
 const MAX_QUESTIONS: usize = 64;
@@ -114,7 +114,7 @@ fn limit_in(why: &str) -> Option<usize> {
 async fn run<M: From<Line>>(folder: Option<Folder>, mut notes: Receiver<Note>, out: Sender<M>) {
     let mut shared = Shared { folder, last: None };
     let at_once = u32::try_from(MAX_PARTS).unwrap_or(u32::MAX);
-    let mut pace = Pace::new(Instant::now(), at_once, MESSAGE_INTERVAL);
+    let mut rate_limit = RateLimit::new(Instant::now(), at_once, MESSAGE_INTERVAL);
     let (mut message_bytes, mut answered) = (MESSAGE_BYTES, Vec::new());
     shared.get_ready(&notes).await;
     while let Some(first) = notes.recv().await {
@@ -143,7 +143,7 @@ async fn run<M: From<Line>>(folder: Option<Folder>, mut notes: Receiver<Note>, o
             }
             let Question { own, asker } = &question;
             for message in answer(own, asker, listing, message_bytes) {
-                sleep_until(pace.next(Instant::now())).await;
+                sleep_until(rate_limit.next(Instant::now())).await;
                 // The receiver of messages is gone.
                 let Ok(()) = out.send(message.into()).await else { return };
             }

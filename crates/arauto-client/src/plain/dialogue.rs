@@ -16,7 +16,7 @@ use crate::{
     limits,
     logout::{LEAVE_TIMEOUT, exit_in_words},
     meaning::Meaning,
-    script::Failure,
+    script::ScriptError,
     text::{MESSAGE_BYTES, Unfit, fit_data},
 };
 
@@ -83,7 +83,7 @@ enum State {
     Waiting(Awaited),
     /// Until the server confirms `exit`.
     Leaving,
-    Over(Result<(), Failure>),
+    Over(Result<(), ScriptError>),
 }
 
 impl Dialogue {
@@ -160,7 +160,7 @@ impl Dialogue {
     }
 
     /// The result of the dialogue.
-    pub(super) fn outcome(self) -> Result<(), Failure> {
+    pub(super) fn outcome(self) -> Result<(), ScriptError> {
         match self.state {
             State::Over(outcome) => outcome,
             _ => Ok(()),
@@ -178,7 +178,7 @@ impl Dialogue {
     }
 
     /// Handles the end of the connection. It is no failure while the user is leaving.
-    pub(super) fn cut(&mut self, why: Failure) {
+    pub(super) fn cut(&mut self, why: ScriptError) {
         if matches!(self.state, State::Leaving) {
             return self.end(Ok(()));
         }
@@ -193,7 +193,7 @@ impl Dialogue {
             // confirmation.
             State::Joining(_) | State::Leaving => self.end(Ok(())),
             State::Asking(_, Some(joining)) => {
-                let missing = Failure::PasswordMissing(joining.name().to_owned());
+                let missing = ScriptError::PasswordMissing(joining.name().to_owned());
                 self.end(Err(missing));
             }
             State::Asking(_, None) | State::Waiting(_) => self.exit(),
@@ -224,7 +224,7 @@ impl Dialogue {
                 let wanted = Act::Publish(by.to_owned(), data.to_owned());
                 return self.acts.push(wanted);
             }
-            Meaning::NotLetIn(why) => Some(Err(Failure::Refused(why.to_owned()))),
+            Meaning::NotLetIn(why) => Some(Err(ScriptError::Refused(why.to_owned()))),
             Meaning::Left | Meaning::ServerClosed => Some(Ok(())),
             Meaning::Refusal { why, .. } => {
                 let why = why.to_owned();
@@ -369,7 +369,7 @@ impl Dialogue {
         self.turn_to(State::Asking(question, None));
     }
 
-    fn end(&mut self, outcome: Result<(), Failure>) {
+    fn end(&mut self, outcome: Result<(), ScriptError>) {
         self.print("Closing client...\n");
         self.turn_to(State::Over(outcome));
     }

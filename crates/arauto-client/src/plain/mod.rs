@@ -34,7 +34,7 @@ use super::{
     files::Folder,
     input::{self, TypedLine},
     output::{Noise, Printer, say},
-    script::Failure,
+    script::ScriptError,
     signals::Signals,
     text::MESSAGE_BYTES,
     wire,
@@ -57,20 +57,20 @@ pub async fn join(
     framing: Framing,
     folder: Option<Folder>,
     asks: bool,
-) -> Result<(), Failure> {
-    let mut signals = Signals::new().map_err(Failure::Input)?;
-    let mut lines = input::lines().map_err(Failure::Input)?;
-    let mut printer = Printer::begin().map_err(Failure::Output)?;
+) -> Result<(), ScriptError> {
+    let mut signals = Signals::new().map_err(ScriptError::Input)?;
+    let mut lines = input::lines().map_err(ScriptError::Input)?;
+    let mut printer = Printer::begin().map_err(ScriptError::Output)?;
     let mut given = name;
     if given.is_none() {
         let out = printer.lines.clone();
         given = select! {
             name = ask_name(&mut lines, &out) => name?,
-            error = printer.failed() => return Err(Failure::Output(error)),
+            error = printer.failed() => return Err(ScriptError::Output(error)),
             () = signals.next() => None,
         };
     }
-    let Some(name) = given else { return printer.finish().await.map_err(Failure::Output) };
+    let Some(name) = given else { return printer.finish().await.map_err(ScriptError::Output) };
     let stream = select! {
         stream = dialer.dial() => stream?,
         () = signals.next() => return Ok(()),
@@ -93,7 +93,7 @@ pub async fn join(
     };
     running.run(&mut lines, &mut printer, &mut signals).await?;
     select! {
-        written = printer.finish() => written.map_err(Failure::Output)?,
+        written = printer.finish() => written.map_err(ScriptError::Output)?,
         // A signal ends the wait: perhaps nothing reads standard output.
         () = signals.next() => {}
     }
@@ -101,7 +101,7 @@ pub async fn join(
 }
 
 /// Asks until the user types a valid name. Returns `None` at the end of standard input.
-async fn ask_name(lines: &mut Lines, out: &Sender<String>) -> Result<Option<String>, Failure> {
+async fn ask_name(lines: &mut Lines, out: &Sender<String>) -> Result<Option<String>, ScriptError> {
     loop {
         // A failure to print is ignored here: the caller waits for `printer.failed()` as well.
         let _ = out.send(question::NAME.to_owned()).await;
@@ -109,7 +109,7 @@ async fn ask_name(lines: &mut Lines, out: &Sender<String>) -> Result<Option<Stri
             None => return Ok(None),
             Some(line) => {
                 match line
-                    .map_err(Failure::Input)?
+                    .map_err(ScriptError::Input)?
                     .text(MESSAGE_BYTES)
                     .map(|text| Name::parse(text, usize::MAX))
                 {
@@ -147,7 +147,7 @@ impl Running {
         lines: &mut Lines,
         printer: &mut Printer,
         signals: &mut Signals,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), ScriptError> {
         loop {
             self.act()?;
             let is_shown = self.to_print.is_empty();
@@ -174,18 +174,18 @@ impl Running {
                 item = self.receiver.next(), if going_on && is_shown => match item {
                     Ok(Some(Item::Message(message))) => self.dialogue.hear(message),
                     Ok(Some(Item::Noise(text))) => self.noise.tell(&text),
-                    Ok(None) => self.dialogue.cut(Failure::Ended),
+                    Ok(None) => self.dialogue.cut(ScriptError::Ended),
                     Err(error) => self.dialogue.cut(error.into()),
                 },
                 line = lines.recv(), if is_shown && self.to_send.is_empty() && wants_line => match line {
-                    Some(line) => match line.map_err(Failure::Input)?.text(self.dialogue.message_bytes()) {
+                    Some(line) => match line.map_err(ScriptError::Input)?.text(self.dialogue.message_bytes()) {
                         Ok(text) => self.dialogue.typed(text),
                         Err(why) => self.dialogue.typed_unfit(why),
                     },
                     None => self.dialogue.leave(),
                 },
                 message = self.sharing.next(), if self.to_send.is_empty() => self.to_send.push_back(message),
-                error = printer.failed() => return Err(Failure::Output(error)),
+                error = printer.failed() => return Err(ScriptError::Output(error)),
                 () = signals.next() => self.dialogue.leave(),
                 () = sleep_until_opt(until) => self.dialogue.waited(),
             }
@@ -193,7 +193,7 @@ impl Running {
     }
 
     /// Carries out the dialogue's actions.
-    fn act(&mut self) -> Result<(), Failure> {
+    fn act(&mut self) -> Result<(), ScriptError> {
         self.receiver.call_me(self.dialogue.name());
         // A server without line endings is not Arauto, and does not know this question.
         self.dialogue.asks_limits(!self.receiver.is_unframed());
@@ -221,7 +221,7 @@ impl Running {
             say(&format!("warning: {warning}"));
         }
         if self.hidden.is_none() {
-            self.hidden = Hidden::begin().map_err(Failure::Input)?;
+            self.hidden = Hidden::begin().map_err(ScriptError::Input)?;
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use bytes::{Buf, BufMut, BytesMut};
 use rtsp_types::{Message, ParseError, headers::HeaderValue};
 use tokio_util::codec::{Decoder, Encoder};
 
-use super::Failure;
+use super::RtspError;
 
 /// Maximum size of a message, in bytes: an interleaved datagram with its 4-byte header. RTSP's own messages have some
 /// hundred bytes.
@@ -15,9 +15,9 @@ pub(super) struct Codec;
 
 impl Decoder for Codec {
     type Item = Message<Vec<u8>>;
-    type Error = Failure;
+    type Error = RtspError;
 
-    fn decode(&mut self, bytes: &mut BytesMut) -> Result<Option<Self::Item>, Failure> {
+    fn decode(&mut self, bytes: &mut BytesMut) -> Result<Option<Self::Item>, RtspError> {
         if bytes.is_empty() {
             return Ok(None);
         }
@@ -29,11 +29,11 @@ impl Decoder for Codec {
             Err(ParseError::Incomplete(more)) => {
                 let more = more.map_or(1, std::num::NonZero::get);
                 if bytes.len().saturating_add(more) > MAX_BYTES {
-                    return Err(Failure::Malformed("a message is too long"));
+                    return Err(RtspError::Malformed("a message is too long"));
                 }
                 Ok(None)
             }
-            Err(ParseError::Error) => Err(Failure::Malformed("that is no message")),
+            Err(ParseError::Error) => Err(RtspError::Malformed("that is no message")),
         }
     }
 }
@@ -50,14 +50,14 @@ fn is_split(message: &Message<Vec<u8>>) -> bool {
 }
 
 impl Encoder<Message<Vec<u8>>> for Codec {
-    type Error = Failure;
+    type Error = RtspError;
 
-    fn encode(&mut self, message: Message<Vec<u8>>, bytes: &mut BytesMut) -> Result<(), Failure> {
+    fn encode(&mut self, message: Message<Vec<u8>>, bytes: &mut BytesMut) -> Result<(), RtspError> {
         if is_split(&message) {
-            return Err(Failure::Malformed("a header would be two"));
+            return Err(RtspError::Malformed("a header would be two"));
         }
         let written = message.write(&mut bytes.writer());
-        written.map_err(|_| Failure::Malformed("a message cannot be written"))
+        written.map_err(|_| RtspError::Malformed("a message cannot be written"))
     }
 }
 

@@ -15,7 +15,7 @@ use tokio::{
 };
 use tokio_util::codec::{FramedRead, FramedWrite};
 
-use super::{Failure, codec::Codec};
+use super::{RtspError, codec::Codec};
 use crate::dial::Stream;
 
 /// Time that a server has to answer.
@@ -79,22 +79,22 @@ impl RtspConnection {
         url: &Url,
         headers: &[(HeaderName, &str)],
         body: Vec<u8>,
-    ) -> Result<Response<Vec<u8>>, Failure> {
+    ) -> Result<Response<Vec<u8>>, RtspError> {
         let name = name(&method);
         let request = self.request(method, url, headers, body);
         let (asked, until) = (self.sequence, Instant::now() + ANSWER_TIMEOUT);
-        let silence = |_| Failure::Silence { method: name };
+        let silence = |_| RtspError::Silence { method: name };
         timeout_at(until, self.send(request.into())).await.map_err(silence)??;
         loop {
             let message = timeout_at(until, self.reader.next()).await.map_err(silence)?;
-            match message.ok_or(Failure::Closed)?? {
+            match message.ok_or(RtspError::Closed)?? {
                 Message::Response(response) if sequence(&response) == Some(asked) => {
                     let status = response.status();
                     if status.is_success() {
                         return Ok(response);
                     }
                     let reason = response.reason_phrase().to_owned();
-                    return Err(Failure::Refused { method: name, status: status.into(), reason });
+                    return Err(RtspError::Refused { method: name, status: status.into(), reason });
                 }
                 Message::Data(data) if self.kept.len() < MAX_KEPT => {
                     self.kept.push_back(Came::Data(data.channel_id(), data.into_body()));
@@ -133,7 +133,7 @@ impl RtspConnection {
     }
 
     /// Returns the next item. Cancel-safe.
-    pub(super) async fn next(&mut self) -> Result<Came, Failure> {
+    pub(super) async fn next(&mut self) -> Result<Came, RtspError> {
         if let Some(kept) = self.kept.pop_front() {
             return Ok(kept);
         }
@@ -152,12 +152,12 @@ impl RtspConnection {
     }
 
     /// Sends a datagram on this channel. Waits while the server takes nothing.
-    pub(super) async fn send_data(&self, channel: u8, packet: &[u8]) -> Result<(), Failure> {
+    pub(super) async fn send_data(&self, channel: u8, packet: &[u8]) -> Result<(), RtspError> {
         self.send(Data::new(channel, packet.to_vec()).into()).await
     }
 
-    async fn send(&self, message: Message<Vec<u8>>) -> Result<(), Failure> {
-        self.writer.send(message).await.map_err(|_| Failure::Closed)
+    async fn send(&self, message: Message<Vec<u8>>) -> Result<(), RtspError> {
+        self.writer.send(message).await.map_err(|_| RtspError::Closed)
     }
 
     /// Answers a server's request, by which it may check that the client is alive. Drops the answer if the write

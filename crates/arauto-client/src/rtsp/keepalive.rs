@@ -6,7 +6,7 @@ use std::time::Duration;
 use rtsp_types::StatusCode;
 use tokio::time::Instant;
 
-use super::{Failure, connection::ANSWER_TIMEOUT};
+use super::{RtspError, connection::ANSWER_TIMEOUT};
 
 /// Lifetime of a session without requests, unless the server states another (RFC 2326, section 12.37).
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
@@ -73,14 +73,14 @@ impl Keepalive {
     ///
     /// # Errors
     /// If the server no longer knows the session.
-    pub fn answered(&mut self, number: u32, status: StatusCode, now: Instant) -> Result<(), Failure> {
+    pub fn answered(&mut self, number: u32, status: StatusCode, now: Instant) -> Result<(), RtspError> {
         if self.asked == Some(number) {
             self.asked = None;
             self.due = now + self.interval;
         }
         if status == StatusCode::SessionNotFound {
             let reason = "the session is over".to_owned();
-            return Err(Failure::Refused { method: "GET_PARAMETER", status: status.into(), reason });
+            return Err(RtspError::Refused { method: "GET_PARAMETER", status: status.into(), reason });
         }
         // Any other status, such as that of an unknown method, shows that the server is still there.
         Ok(())

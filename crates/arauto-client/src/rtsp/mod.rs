@@ -26,7 +26,7 @@ use super::dial::NoConnection;
 
 /// Transport of RTP and RTCP packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum Transport {
     /// UDP datagrams.
     Udp,
     /// Interleaved with the messages of the RTSP connection.
@@ -35,7 +35,7 @@ pub enum Way {
 
 /// Why a stream could not be set up, or ended early.
 #[derive(Debug, thiserror::Error)]
-pub enum Failure {
+pub enum RtspError {
     /// The address is not an RTSP URL.
     #[error("this is not an rtsp:// or rtsps:// address")]
     Address,
@@ -86,7 +86,7 @@ pub enum Failure {
     Closed,
 }
 
-impl Failure {
+impl RtspError {
     /// Whether the server refused with this RTSP status code.
     #[must_use]
     pub fn is_refusal(&self, number: u16) -> bool {

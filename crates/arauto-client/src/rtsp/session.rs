@@ -10,7 +10,7 @@ use rtsp_types::{
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{
-    Failure, Way,
+    RtspError, Transport,
     connection::{Came, RtspConnection},
     datagrams::Datagrams,
     keepalive::Keepalive,
@@ -75,8 +75,8 @@ impl StreamSession {
         dialer: &Dialer,
         address: &str,
         description: &Description,
-        way: Way,
-    ) -> Result<Self, Failure> {
+        way: Transport,
+    ) -> Result<Self, RtspError> {
         let (opened, way) = Opened::dial(dialer, address, way).await?;
         Self::publish_on(opened, description, way).await
     }
@@ -85,7 +85,11 @@ impl StreamSession {
     ///
     /// # Errors
     /// If the connection or a request fails, the address is not allowed, or the stream cannot be played.
-    pub async fn play(dialer: &Dialer, address: &str, way: Way) -> Result<(Description, Self), Failure> {
+    pub async fn play(
+        dialer: &Dialer,
+        address: &str,
+        way: Transport,
+    ) -> Result<(Description, Self), RtspError> {
         let (opened, way) = Opened::dial(dialer, address, way).await?;
         Self::play_on(opened, way).await
     }
@@ -93,8 +97,8 @@ impl StreamSession {
     pub(super) async fn publish_on(
         mut opened: Opened,
         description: &Description,
-        way: Way,
-    ) -> Result<Self, Failure> {
+        way: Transport,
+    ) -> Result<Self, RtspError> {
         let Opened { connection, url, local, .. } = &mut opened;
         // RFC 8866 (section 5.2) suggests an NTP timestamp, but any unique number suffices.
         let number = u64::from(local.port());
@@ -106,12 +110,15 @@ impl StreamSession {
         Ok(session)
     }
 
-    pub(super) async fn play_on(mut opened: Opened, way: Way) -> Result<(Description, Self), Failure> {
+    pub(super) async fn play_on(
+        mut opened: Opened,
+        way: Transport,
+    ) -> Result<(Description, Self), RtspError> {
         let Opened { connection, url, .. } = &mut opened;
         let response =
             connection.ask(Method::Describe, url, &[(ACCEPT, "application/sdp")], Vec::new()).await?;
         if response.body().len() > description::MAX_BYTES {
-            return Err(Failure::Malformed("a description is too long"));
+            return Err(RtspError::Malformed("a description is too long"));
         }
         let description = Description::parse(response.body())?;
         let part = part(&opened.url, header(&response, &CONTENT_BASE), description.control.as_deref())?;
@@ -120,7 +127,7 @@ impl StreamSession {
         Ok((description, session))
     }
 
-    async fn begin(&mut self, method: Method) -> Result<(), Failure> {
+    async fn begin(&mut self, method: Method) -> Result<(), RtspError> {
         self.punch().await;
         let range = [(RANGE, "npt=0-")];
         // A listener joins the stream at its present position.
@@ -141,10 +148,10 @@ impl StreamSession {
 
     /// Returns the transport of the packets.
     #[must_use]
-    pub fn way(&self) -> Way {
+    pub fn way(&self) -> Transport {
         match self.path {
-            Path::Udp(_) => Way::Udp,
-            Path::Interleaved { .. } => Way::Interleaved,
+            Path::Udp(_) => Transport::Udp,
+            Path::Interleaved { .. } => Transport::Interleaved,
         }
     }
 
@@ -161,7 +168,7 @@ impl StreamSession {
     ///
     /// # Errors
     /// If the connection is gone.
-    pub async fn send_rtp(&self, packet: &[u8]) -> Result<(), Failure> {
+    pub async fn send_rtp(&self, packet: &[u8]) -> Result<(), RtspError> {
         match &self.path {
             Path::Udp(datagrams) => datagrams.send_rtp(packet).await,
             Path::Interleaved { rtp, .. } => self.connection.send_data(*rtp, packet).await?,
@@ -173,7 +180,7 @@ impl StreamSession {
     ///
     /// # Errors
     /// If the connection is gone.
-    pub async fn send_rtcp(&self, packet: &[u8]) -> Result<(), Failure> {
+    pub async fn send_rtcp(&self, packet: &[u8]) -> Result<(), RtspError> {
         match &self.path {
             Path::Udp(datagrams) => datagrams.send_rtcp(packet).await,
             Path::Interleaved { rtcp, .. } => self.connection.send_data(*rtcp, packet).await?,
@@ -186,7 +193,7 @@ impl StreamSession {
     ///
     /// # Errors
     /// If the connection breaks, or the server no longer answers or knows the session.
-    pub async fn next(&mut self) -> Result<RtspEvent, Failure> {
+    pub async fn next(&mut self) -> Result<RtspEvent, RtspError> {
         loop {
             let (path, due) = (&mut self.path, self.keepalive.next());
             let datagram = async {
@@ -218,9 +225,9 @@ impl StreamSession {
         }
     }
 
-    fn keep_alive(&mut self) -> Result<(), Failure> {
+    fn keep_alive(&mut self) -> Result<(), RtspError> {
         if self.keepalive.is_asked() {
-            return Err(Failure::Silence { method: "GET_PARAMETER" });
+            return Err(RtspError::Silence { method: "GET_PARAMETER" });
         }
         let asked = self.connection.ask_later(Method::GetParameter, &self.url);
         self.keepalive.asked(asked, Instant::now());
@@ -236,24 +243,24 @@ impl StreamSession {
 
 impl Opened {
     /// Connects to the dialer's server, whatever host the address names. Also returns the transport to use.
-    async fn dial(dialer: &Dialer, address: &str, way: Way) -> Result<(Self, Way), Failure> {
-        let url = Url::parse(address).map_err(|_| Failure::Address)?;
+    async fn dial(dialer: &Dialer, address: &str, way: Transport) -> Result<(Self, Transport), RtspError> {
+        let url = Url::parse(address).map_err(|_| RtspError::Address)?;
         let (is_encrypted, port) = match url.scheme() {
             "rtsp" => (false, PORTS.0),
             "rtsps" => (true, PORTS.1),
-            _ => return Err(Failure::Address),
+            _ => return Err(RtspError::Address),
         };
         let port = url.port().unwrap_or(port);
         // These checks precede any sending: the address holds the key, and comes from the server.
         if !is_encrypted && !dialer.may_be_plain() {
-            return Err(Failure::Exposed);
+            return Err(RtspError::Exposed);
         }
         if !dialer.is_audio_port(port) {
-            return Err(Failure::Port { port, allowed: dialer.audio_ports().to_string() });
+            return Err(RtspError::Port { port, allowed: dialer.audio_ports().to_string() });
         }
         let Reached { stream, local, peer } = dialer.reach(port, is_encrypted).await?;
         // UDP datagrams would not be encrypted.
-        let way = if is_encrypted { Way::Interleaved } else { way };
+        let way = if is_encrypted { Transport::Interleaved } else { way };
         Ok((Self::new(stream, url, local, peer), way))
     }
 
@@ -262,9 +269,14 @@ impl Opened {
     }
 
     /// Sets up the stream at this address: by UDP if `way` says so and the server can, else interleaved.
-    async fn set_up(mut self, part: &Url, way: Way, is_record: bool) -> Result<StreamSession, Failure> {
+    async fn set_up(
+        mut self,
+        part: &Url,
+        way: Transport,
+        is_record: bool,
+    ) -> Result<StreamSession, RtspError> {
         // If this machine has no two free ports, the stream is interleaved.
-        if way == Way::Udp
+        if way == Transport::Udp
             && let Ok(datagrams) = Datagrams::bind(self.local).await
         {
             match self.ask_transport(part, Some(datagrams.ports()?), is_record).await {
@@ -273,7 +285,7 @@ impl Opened {
                     return Ok(self.session(Path::Udp(datagrams), keepalive));
                 }
                 Ok((Agreed::Interleaved(..), _)) => {
-                    return Err(Failure::Malformed("another transport than asked for"));
+                    return Err(RtspError::Malformed("another transport than asked for"));
                 }
                 // "Unsupported transport", and "Service Unavailable": the server has no UDP ports left.
                 Err(failure) if failure.is_refusal(461) || failure.is_refusal(503) => {}
@@ -284,7 +296,7 @@ impl Opened {
             (Agreed::Interleaved(rtp, rtcp), keepalive) => {
                 Ok(self.session(Path::Interleaved { rtp, rtcp }, keepalive))
             }
-            (Agreed::Udp(..), _) => Err(Failure::Malformed("another transport than asked for")),
+            (Agreed::Udp(..), _) => Err(RtspError::Malformed("another transport than asked for")),
         }
     }
 
@@ -298,21 +310,21 @@ impl Opened {
         part: &Url,
         ports: Option<(u16, u16)>,
         is_record: bool,
-    ) -> Result<(Agreed, Keepalive), Failure> {
-        let way = if ports.is_some() { Way::Udp } else { Way::Interleaved };
+    ) -> Result<(Agreed, Keepalive), RtspError> {
+        let way = if ports.is_some() { Transport::Udp } else { Transport::Interleaved };
         let asked = [(TRANSPORT, &*transport::asked(ports, is_record))];
         let response = self.connection.ask(Method::Setup, part, &asked, Vec::new()).await?;
         let agreed = header(&response, &TRANSPORT).and_then(|header| Agreed::parse(header, way));
         let session = header(&response, &SESSION).unwrap_or_default();
         let (name, parameters) = session.split_once(';').unwrap_or((session, ""));
         if name.trim().is_empty() {
-            return Err(Failure::Malformed("SETUP was answered without a session"));
+            return Err(RtspError::Malformed("SETUP was answered without a session"));
         }
         self.connection.session = Some(name.trim().to_owned());
         let timeout = parameters.split(';').find_map(|parameter| parameter.trim().strip_prefix("timeout="));
         let timeout = timeout.and_then(|seconds| seconds.parse::<u32>().ok());
         let timeout = timeout.map(|seconds| Duration::from_secs(seconds.into()));
-        let agreed = agreed.ok_or(Failure::Malformed("SETUP was answered without a transport"))?;
+        let agreed = agreed.ok_or(RtspError::Malformed("SETUP was answered without a transport"))?;
         Ok((agreed, Keepalive::new(timeout, Instant::now())))
     }
 }
@@ -335,7 +347,7 @@ fn range_begin(range: &str) -> Option<Duration> {
 }
 
 /// Returns the address to set up (RFC 2326, appendix C.1.1).
-fn part(url: &Url, base: Option<&str>, control: Option<&str>) -> Result<Url, Failure> {
+fn part(url: &Url, base: Option<&str>, control: Option<&str>) -> Result<Url, RtspError> {
     let Some(control) = control else { return Ok(url.clone()) };
     let base = base.unwrap_or(url.as_str());
     let is_whole = control.starts_with("rtsp://") || control.starts_with("rtsps://");
@@ -345,7 +357,7 @@ fn part(url: &Url, base: Option<&str>, control: Option<&str>) -> Result<Url, Fai
         // The control attribute is appended, as is common practice, not resolved as a relative URL.
         format!("{}/{control}", base.trim_end_matches('/'))
     };
-    Url::parse(&text).map_err(|_| Failure::Malformed("a=control is no address"))
+    Url::parse(&text).map_err(|_| RtspError::Malformed("a=control is no address"))
 }
 
 #[cfg(test)]

@@ -95,7 +95,7 @@ const OK: &str = "200 OK\r\n\r\n";
 /// Sets a session up, including RECORD, that sends `description` by UDP to these ports of this machine.
 pub(crate) async fn publishing_to(ports: (u16, u16), description: &Description) -> (StreamSession, Server) {
     let (opened, mut server) = opened();
-    let client = StreamSession::publish_on(opened, description, Way::Udp);
+    let client = StreamSession::publish_on(opened, description, Transport::Udp);
     let script = async {
         let sdp = description.to_sdp(Ipv4Addr::LOCALHOST.into(), 40_000);
         server.answers("ANNOUNCE", 1, ANNOUNCED, std::str::from_utf8(&sdp).unwrap(), OK).await;
@@ -113,7 +113,7 @@ pub(crate) async fn publishing_to(ports: (u16, u16), description: &Description) 
 pub(crate) async fn publishing() -> (StreamSession, Server) {
     let (opened, mut server) = opened();
     let description = description();
-    let client = StreamSession::publish_on(opened, &description, Way::Interleaved);
+    let client = StreamSession::publish_on(opened, &description, Transport::Interleaved);
     let script = async {
         server.answers("ANNOUNCE", 1, ANNOUNCED, &sdp(), OK).await;
         server.answers("SETUP", 2, RECORD_TCP, "", AGREED_TCP).await;
@@ -126,7 +126,7 @@ pub(crate) async fn publishing() -> (StreamSession, Server) {
 #[tokio::test]
 async fn published_between_the_messages() {
     let (mut session, mut server) = publishing().await;
-    assert_eq!(session.way(), Way::Interleaved);
+    assert_eq!(session.way(), Transport::Interleaved);
     session.send_rtp(b"rtp").await.unwrap();
     session.send_rtcp(b"rtcp!").await.unwrap();
     server.hears_bytes(b"$\x00\x00\x03rtp$\x01\x00\x05rtcp!").await;
@@ -184,7 +184,7 @@ async fn published_in_datagrams() {
     });
     let ports = (rtp.local_addr().unwrap().port(), rtcp.local_addr().unwrap().port());
     let description = description();
-    let client = StreamSession::publish_on(opened, &description, Way::Udp);
+    let client = StreamSession::publish_on(opened, &description, Transport::Udp);
     let script = async {
         server.answers("ANNOUNCE", 1, ANNOUNCED, &sdp(), OK).await;
         let asked = "Transport: RTP/AVP;unicast;client_port=";
@@ -208,7 +208,7 @@ async fn published_in_datagrams() {
     };
     let (session, (first, second)) = tokio::join!(client, script);
     let mut session = session.unwrap();
-    assert_eq!(session.way(), Way::Udp);
+    assert_eq!(session.way(), Transport::Udp);
     session.send_rtp(b"rtp").await.unwrap();
     session.send_rtcp(b"rtcp").await.unwrap();
     let mut buffer = [0; 100];
@@ -240,7 +240,7 @@ async fn between_the_messages_where_datagrams_are_refused() {
     for refusal in ["461 Unsupported transport", "503 Service Unavailable"] {
         let (opened, mut server) = opened();
         let description = description();
-        let client = StreamSession::publish_on(opened, &description, Way::Udp);
+        let client = StreamSession::publish_on(opened, &description, Transport::Udp);
         let script = async {
             server.answers("ANNOUNCE", 1, ANNOUNCED, &sdp(), OK).await;
             server.hears_head().await;
@@ -249,7 +249,7 @@ async fn between_the_messages_where_datagrams_are_refused() {
             server.answers("RECORD", 4, "Range: npt=0-\r\nSession: 12\r\n", "", OK).await;
         };
         let (session, ()) = tokio::join!(client, script);
-        assert_eq!(session.unwrap().way(), Way::Interleaved);
+        assert_eq!(session.unwrap().way(), Transport::Interleaved);
     }
 }
 
@@ -263,15 +263,15 @@ async fn only_to_ports_that_are_for_audio() {
     let refused = format!(
         "the server names port {port} for audio, but audio.ports in client.toml allows only 554, 1554"
     );
-    let published = StreamSession::publish(&dialer, &address, &description(), Way::Udp).await;
+    let published = StreamSession::publish(&dialer, &address, &description(), Transport::Udp).await;
     assert_eq!(published.err().unwrap().to_string(), refused);
-    let played = StreamSession::play(&dialer, &address, Way::Udp).await;
+    let played = StreamSession::play(&dialer, &address, Transport::Udp).await;
     assert_eq!(played.err().unwrap().to_string(), refused);
     assert!(timeout(Duration::from_millis(1), listener.accept()).await.is_err());
     // The client does connect to an allowed port.
     let dialer = dialer.with_audio(PortSet::all(), false);
     let (_, called) = tokio::join!(
-        timeout(Duration::from_secs(1), StreamSession::play(&dialer, &address, Way::Udp)),
+        timeout(Duration::from_secs(1), StreamSession::play(&dialer, &address, Transport::Udp)),
         async {
             drop(listener.accept().await.unwrap());
         }
@@ -288,8 +288,8 @@ async fn no_key_crosses_a_network_in_the_open_where_the_server_was_joined_by_tls
     assert!(dialer.may_be_plain());
     let encrypted = dialer.with_tls(tls());
     for failure in [
-        StreamSession::publish(&encrypted, address, &description(), Way::Udp).await.err(),
-        StreamSession::play(&encrypted, address, Way::Udp).await.err(),
+        StreamSession::publish(&encrypted, address, &description(), Transport::Udp).await.err(),
+        StreamSession::play(&encrypted, address, Transport::Udp).await.err(),
     ] {
         let said = failure.unwrap().to_string();
         assert_eq!(
@@ -306,7 +306,7 @@ async fn no_key_crosses_a_network_in_the_open_where_the_server_was_joined_by_tls
 #[tokio::test]
 async fn listened_to() {
     let (opened, mut server) = opened();
-    let client = StreamSession::play_on(opened, Way::Interleaved);
+    let client = StreamSession::play_on(opened, Transport::Interleaved);
     let announced = Description { control: Some("audio".to_owned()), ..description() };
     let sdp = String::from_utf8(announced.to_sdp(Ipv4Addr::LOCALHOST.into(), 1)).unwrap();
     let script = async {
@@ -348,7 +348,7 @@ async fn refused_in_words() {
         ("", "the server did not answer DESCRIBE within 10 s"),
     ] {
         let (opened, mut server) = opened();
-        let client = StreamSession::play_on(opened, Way::Udp);
+        let client = StreamSession::play_on(opened, Transport::Udp);
         let script = async {
             server.hears("DESCRIBE", 1, "Accept: application/sdp\r\n", "").await;
             // The client stops reading once it has read enough to fail.
@@ -363,7 +363,7 @@ async fn refused_in_words() {
     }
     let (opened, server) = opened();
     drop(server);
-    let failure = StreamSession::play_on(opened, Way::Udp).await.err().unwrap();
+    let failure = StreamSession::play_on(opened, Transport::Udp).await.err().unwrap();
     assert_eq!(failure.to_string(), "the server ended the connection");
 }
 
@@ -379,7 +379,7 @@ async fn agreements_that_are_none() {
     ] {
         let (opened, mut server) = opened();
         let description = description();
-        let client = StreamSession::publish_on(opened, &description, Way::Interleaved);
+        let client = StreamSession::publish_on(opened, &description, Transport::Interleaved);
         let script = async {
             server.answers("ANNOUNCE", 1, ANNOUNCED, &sdp(), OK).await;
             server.answers("SETUP", 2, RECORD_TCP, "", answer).await;
@@ -394,14 +394,16 @@ async fn agreements_that_are_none() {
 async fn addresses_that_are_none() {
     let dialer = crate::dial::Dialer::new("127.0.0.1:1".parse().unwrap());
     for address in ["", "7f3a", "http://127.0.0.1/7f3a", "rtsp://127.0.0.1:99999/"] {
-        let failure = StreamSession::play(&dialer, address, Way::Udp).await.err().unwrap();
+        let failure = StreamSession::play(&dialer, address, Transport::Udp).await.err().unwrap();
         assert_eq!(failure.to_string(), "this is not an rtsp:// or rtsps:// address", "{address}");
     }
     // The client connects to the server that was joined, whatever host the address names.
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
     drop(listener);
-    let failure =
-        StreamSession::play(&dialer, &format!("rtsp://192.0.2.1:{port}/7f3a"), Way::Udp).await.err().unwrap();
+    let failure = StreamSession::play(&dialer, &format!("rtsp://192.0.2.1:{port}/7f3a"), Transport::Udp)
+        .await
+        .err()
+        .unwrap();
     assert!(failure.to_string().starts_with(&format!("cannot connect to 127.0.0.1:{port}: ")), "{failure}");
 }

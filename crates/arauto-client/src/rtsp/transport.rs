@@ -2,7 +2,7 @@
 
 use arauto_rtsp::transport::{LAST_SYSTEM_PORT, TransportSpec, pair};
 
-use super::Way;
+use super::Transport;
 
 /// The transport of one stream, as the server's answer states it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,15 +24,15 @@ pub(super) fn asked(ports: Option<(u16, u16)>, is_record: bool) -> String {
 
 impl Agreed {
     /// Parses the answer to a request for transport by `way`.
-    pub(super) fn parse(header: &str, way: Way) -> Option<Self> {
+    pub(super) fn parse(header: &str, way: Transport) -> Option<Self> {
         let spec = TransportSpec::only(header);
         match way {
-            Way::Udp => {
+            Transport::Udp => {
                 let (rtp, rtcp) = pair(spec.parameter("server_port")?)?;
                 // The client never sends to system services of the server's machine.
                 (rtp > LAST_SYSTEM_PORT && rtcp > LAST_SYSTEM_PORT).then_some(Self::Udp(rtp, rtcp))
             }
-            Way::Interleaved => {
+            Transport::Interleaved => {
                 let (rtp, rtcp) = pair(spec.parameter("interleaved")?)?;
                 Some(Self::Interleaved(rtp, rtcp))
             }
@@ -48,14 +48,14 @@ mod tests {
     fn headers() {
         assert_eq!(asked(Some((6_970, 6_971)), true), "RTP/AVP;unicast;client_port=6970-6971;mode=record");
         assert_eq!(asked(None, false), "RTP/AVP/TCP;unicast;interleaved=0-1");
-        let udp = |header| Agreed::parse(header, Way::Udp);
+        let udp = |header| Agreed::parse(header, Transport::Udp);
         assert_eq!(
             udp("RTP/AVP;unicast;client_port=1-2;server_port=30000-30001;ssrc=1234"),
             Some(Agreed::Udp(30_000, 30_001))
         );
         assert_eq!(udp("RTP/AVP/UDP;unicast; Server_Port=30000"), Some(Agreed::Udp(30_000, 30_001)));
         assert_eq!(udp("RTP/AVP;mode=\"PLAY,RECORD\";server_port=30000"), Some(Agreed::Udp(30_000, 30_001)));
-        let tcp = |header| Agreed::parse(header, Way::Interleaved);
+        let tcp = |header| Agreed::parse(header, Transport::Interleaved);
         assert_eq!(tcp("RTP/AVP/TCP;interleaved=2-3"), Some(Agreed::Interleaved(2, 3)));
         for other in [
             "",

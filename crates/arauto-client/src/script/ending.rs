@@ -1,20 +1,20 @@
 //! [`verdict`]: whether a stream that has ended was played to the end of its file, and if not, why.
 
-use super::Failure;
-use crate::audio::play::{Ending, Progress, Stage, words};
+use super::ScriptError;
+use crate::audio::play::{PlaybackProgress, Stage, StreamEnd, words};
 
 /// The control connection's messages about a stream while it was played.
 #[derive(Debug, Default)]
 pub(super) struct Word {
     /// The server's `stop` message about the stream.
-    pub said: Said,
+    pub said: StopNotice,
     /// Why the control connection ended, if it did. The stream may outlive it.
-    pub lost: Option<Failure>,
+    pub lost: Option<ScriptError>,
 }
 
 /// The content of a `stop` message.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) enum Said {
+pub(super) enum StopNotice {
     /// No such message came.
     #[default]
     Nothing,
@@ -27,7 +27,7 @@ pub(super) enum Said {
 impl Word {
     /// Whether the control connection has nothing more to report.
     pub fn is_final(&self) -> bool {
-        self.said != Said::Nothing || self.lost.is_some()
+        self.said != StopNotice::Nothing || self.lost.is_some()
     }
 
     /// Takes DATA of a `stop` message if it is about this `file` of this `publisher`.
@@ -35,13 +35,13 @@ impl Word {
         let rest = data.strip_prefix(publisher).and_then(|rest| rest.strip_prefix(": "));
         let rest = rest.and_then(|rest| rest.strip_prefix(file)).and_then(|rest| rest.strip_prefix(" ended"));
         // Only the first message counts: a later one is about the next stream of that name.
-        if self.said == Said::Nothing
+        if self.said == StopNotice::Nothing
             && let Some(rest) = rest
         {
             self.said = match rest.strip_prefix(": ") {
-                Some(why) => Said::Because(why.to_owned()),
-                None if rest.is_empty() => Said::Ended,
-                None => Said::Nothing,
+                Some(why) => StopNotice::Because(why.to_owned()),
+                None if rest.is_empty() => StopNotice::Ended,
+                None => StopNotice::Nothing,
             };
         }
     }
@@ -49,19 +49,19 @@ impl Word {
 
 /// Why a stream broke off.
 #[derive(Debug, thiserror::Error)]
-pub enum Broken {
+pub enum BrokenStream {
     /// The server or the publisher ended the stream, for this reason.
     #[error("{0}")]
     Ended(String),
     /// The control connection ended, and the stream with it.
     #[error(transparent)]
-    Lost(Box<Failure>),
+    Lost(Box<ScriptError>),
     /// The RTSP connection was closed although the stream goes on.
     #[error("the connection that carried it was closed")]
     Cut,
     /// The RTSP connection failed.
     #[error(transparent)]
-    Stream(crate::rtsp::Failure),
+    Stream(crate::rtsp::RtspError),
 }
 
 /// Judges a stream that ended with `ending`. The error names `publisher` if it ended its own stream too early.
@@ -70,24 +70,26 @@ pub enum Broken {
 /// If the server closed or gave a reason for the end, if the stream was cut and no `stop` message came, or if less
 /// than the whole file was played, as far as that can be known. A stream that the user stopped is never an error.
 pub(super) fn verdict(
-    ending: Ending,
-    progress: &Progress,
+    ending: StreamEnd,
+    progress: &PlaybackProgress,
     word: Word,
     publisher: &str,
-) -> Result<(), Broken> {
+) -> Result<(), BrokenStream> {
     let is_short = words::is_short(progress) || progress.stage != Stage::Playing;
     match (ending, word) {
-        (Ending::Stopped, _) => Ok(()),
-        (_, Word { said: Said::Because(why), .. }) => Err(Broken::Ended(why)),
-        (_, Word { said: Said::Ended, .. }) if is_short => {
-            Err(Broken::Ended(format!("{publisher} ended it")))
+        (StreamEnd::Stopped, _) => Ok(()),
+        (_, Word { said: StopNotice::Because(why), .. }) => Err(BrokenStream::Ended(why)),
+        (_, Word { said: StopNotice::Ended, .. }) if is_short => {
+            Err(BrokenStream::Ended(format!("{publisher} ended it")))
         }
-        (_, Word { said: Said::Ended, .. }) => Ok(()),
-        (_, Word { lost: Some(why @ Failure::ServerClosed), .. }) => Err(Broken::Lost(Box::new(why))),
-        (Ending::Over, _) if !is_short => Ok(()),
-        (_, Word { lost: Some(why), .. }) => Err(Broken::Lost(Box::new(why))),
-        (Ending::Over, _) => Err(Broken::Ended("the server ended it".to_owned())),
-        (Ending::Cut, _) => Err(Broken::Cut),
+        (_, Word { said: StopNotice::Ended, .. }) => Ok(()),
+        (_, Word { lost: Some(why @ ScriptError::ServerClosed), .. }) => {
+            Err(BrokenStream::Lost(Box::new(why)))
+        }
+        (StreamEnd::Over, _) if !is_short => Ok(()),
+        (_, Word { lost: Some(why), .. }) => Err(BrokenStream::Lost(Box::new(why))),
+        (StreamEnd::Over, _) => Err(BrokenStream::Ended("the server ended it".to_owned())),
+        (StreamEnd::Cut, _) => Err(BrokenStream::Cut),
     }
 }
 
@@ -98,29 +100,29 @@ mod tests {
     use super::*;
     use crate::audio::play::playout::Figures;
 
-    fn progress(played: u64, length: Option<u64>) -> Progress {
+    fn progress(played: u64, length: Option<u64>) -> PlaybackProgress {
         let figures = Figures { played: Duration::from_secs(played), ..Figures::default() };
-        Progress {
+        PlaybackProgress {
             stage: Stage::Playing,
             from: Some(Duration::ZERO),
             figures,
             length: length.map(Duration::from_secs),
-            ..Progress::default()
+            ..PlaybackProgress::default()
         }
     }
 
-    fn said(ending: Ending, progress: &Progress, word: Word) -> String {
+    fn said(ending: StreamEnd, progress: &PlaybackProgress, word: Word) -> String {
         verdict(ending, progress, word, "ana").map_or_else(|why| why.to_string(), |()| "played".to_owned())
     }
 
     #[test]
     fn words_about_another_stream_are_passed_over() {
         for (data, said) in [
-            ("ana: a song.mp3 ended", Said::Ended),
-            ("ana: a song.mp3 ended: ana has left", Said::Because("ana has left".to_owned())),
-            ("ana: a song.mp3 ended early", Said::Nothing),
-            ("ana: another.mp3 ended", Said::Nothing),
-            ("bob: a song.mp3 ended", Said::Nothing),
+            ("ana: a song.mp3 ended", StopNotice::Ended),
+            ("ana: a song.mp3 ended: ana has left", StopNotice::Because("ana has left".to_owned())),
+            ("ana: a song.mp3 ended early", StopNotice::Nothing),
+            ("ana: another.mp3 ended", StopNotice::Nothing),
+            ("bob: a song.mp3 ended", StopNotice::Nothing),
         ] {
             let mut word = Word::default();
             word.take(data, "ana", "a song.mp3");
@@ -129,35 +131,35 @@ mod tests {
         let mut word = Word::default();
         word.take("ana: a ended", "ana", "a");
         word.take("ana: a ended: ana has left", "ana", "a");
-        assert_eq!(word.said, Said::Ended);
+        assert_eq!(word.said, StopNotice::Ended);
     }
 
     #[test]
     fn each_end_has_its_verdict() {
         let (whole, early, unknown) = (progress(218, Some(220)), progress(12, Some(220)), progress(12, None));
         let ended = |why: Option<&str>| Word {
-            said: why.map_or(Said::Ended, |why| Said::Because(why.to_owned())),
+            said: why.map_or(StopNotice::Ended, |why| StopNotice::Because(why.to_owned())),
             lost: None,
         };
-        let lost = |lost| Word { said: Said::Nothing, lost: Some(lost) };
+        let lost = |lost| Word { said: StopNotice::Nothing, lost: Some(lost) };
         for (ending, progress, word, expected) in [
-            (Ending::Stopped, &early, Word::default(), "played"),
-            (Ending::Over, &whole, ended(None), "played"),
-            (Ending::Over, &unknown, ended(None), "played"),
+            (StreamEnd::Stopped, &early, Word::default(), "played"),
+            (StreamEnd::Over, &whole, ended(None), "played"),
+            (StreamEnd::Over, &unknown, ended(None), "played"),
             // The listener may have joined late: where in the file is not known.
-            (Ending::Over, &Progress { from: None, ..early.clone() }, ended(None), "played"),
+            (StreamEnd::Over, &PlaybackProgress { from: None, ..early.clone() }, ended(None), "played"),
             // A BYE sent by UDP may be lost.
-            (Ending::Cut, &whole, ended(None), "played"),
-            (Ending::Over, &early, ended(None), "ana ended it"),
-            (Ending::Over, &whole, ended(Some("ana has left")), "ana has left"),
-            (Ending::Over, &whole, lost(Failure::ServerClosed), "the server closed"),
-            (Ending::Over, &whole, lost(Failure::Ended), "played"),
-            (Ending::Over, &early, lost(Failure::Ended), "the server ended the connection"),
-            (Ending::Cut, &whole, lost(Failure::Ended), "the server ended the connection"),
-            (Ending::Over, &early, Word::default(), "the server ended it"),
-            (Ending::Over, &unknown, Word::default(), "played"),
-            (Ending::Cut, &whole, Word::default(), "the connection that carried it was closed"),
-            (Ending::Over, &Progress::default(), ended(None), "ana ended it"),
+            (StreamEnd::Cut, &whole, ended(None), "played"),
+            (StreamEnd::Over, &early, ended(None), "ana ended it"),
+            (StreamEnd::Over, &whole, ended(Some("ana has left")), "ana has left"),
+            (StreamEnd::Over, &whole, lost(ScriptError::ServerClosed), "the server closed"),
+            (StreamEnd::Over, &whole, lost(ScriptError::Ended), "played"),
+            (StreamEnd::Over, &early, lost(ScriptError::Ended), "the server ended the connection"),
+            (StreamEnd::Cut, &whole, lost(ScriptError::Ended), "the server ended the connection"),
+            (StreamEnd::Over, &early, Word::default(), "the server ended it"),
+            (StreamEnd::Over, &unknown, Word::default(), "played"),
+            (StreamEnd::Cut, &whole, Word::default(), "the connection that carried it was closed"),
+            (StreamEnd::Over, &PlaybackProgress::default(), ended(None), "ana ended it"),
         ] {
             assert_eq!(said(ending, progress, word), expected);
         }

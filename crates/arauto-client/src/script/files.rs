@@ -6,7 +6,7 @@ use arauto_protocol::{Message, Operation};
 use tokio::time::timeout_at;
 
 use super::{
-    Failure, OneShot,
+    OneShot, ScriptError,
     show::{self, Form},
 };
 use crate::{
@@ -39,13 +39,13 @@ pub async fn files(
     of: &str,
     within: Duration,
     form: Form,
-) -> Result<Files, Failure> {
+) -> Result<Files, ScriptError> {
     let mut one_shot = OneShot::begin_within(dialer, name, within).await?;
     let until = one_shot.until();
     let own = one_shot.name.clone();
     let asked = Message { destination: of, ..Joining::command(&own, Operation::ListFiles.wire()) };
-    let asked = fit_data(asked, MESSAGE_BYTES).map_err(|why| Failure::Argument { what: "NAME", why })?;
-    let silence = || Failure::NoAnswer { who: of.to_owned(), within };
+    let asked = fit_data(asked, MESSAGE_BYTES).map_err(|why| ScriptError::Argument { what: "NAME", why })?;
+    let silence = || ScriptError::NoAnswer { who: of.to_owned(), within };
     timeout_at(until, one_shot.send(&asked)).await.map_err(|_| silence())??;
     let mut assembly = Assembly::default();
     let mut sender: Option<String> = None;
@@ -87,7 +87,7 @@ fn listed(list: Assembled, of: &str, form: Form) -> Files {
 }
 
 /// Receives the next message of an answer. Returns its sender and its text.
-async fn answer(one_shot: &mut OneShot, of: &str) -> Result<(String, String), Failure> {
+async fn answer(one_shot: &mut OneShot, of: &str) -> Result<(String, String), ScriptError> {
     loop {
         let received = one_shot.next().await?;
         match received.meaning() {
@@ -96,10 +96,10 @@ async fn answer(one_shot: &mut OneShot, of: &str) -> Result<(String, String), Fa
                 return Ok((sender.to_owned(), text.to_owned()));
             }
             Meaning::Refusal { operation, why } if operation == Operation::ListFiles.wire() => {
-                return Err(Failure::Refused(why.to_owned()));
+                return Err(ScriptError::Refused(why.to_owned()));
             }
             Meaning::Refusal { operation: "error_message", why } => {
-                return Err(Failure::Refused(format!("{of} could not be asked: {why}")));
+                return Err(ScriptError::Refused(format!("{of} could not be asked: {why}")));
             }
             _ => {}
         }

@@ -5,7 +5,7 @@ use std::{fmt::Write, io};
 use arauto_protocol::{Line, hidden::hidden};
 use tokio::sync::mpsc::Receiver;
 
-use super::Failure;
+use super::ScriptError;
 use crate::{
     input, output,
     spelt::{Keep, Spelt},
@@ -49,8 +49,8 @@ impl Lines {
     ///
     /// # Errors
     /// If the thread that reads cannot be started.
-    pub(super) fn begin(to: To, limit: usize, on_bad_line: OnBadLine) -> Result<Self, Failure> {
-        let input = input::lines().map_err(Failure::Input)?;
+    pub(super) fn begin(to: To, limit: usize, on_bad_line: OnBadLine) -> Result<Self, ScriptError> {
+        let input = input::lines().map_err(ScriptError::Input)?;
         Ok(Self { input, number: 0, to, limit, on_bad_line, bad: BadLines::default() })
     }
 
@@ -59,11 +59,11 @@ impl Lines {
     ///
     /// # Errors
     /// If standard input fails, or a line cannot be sent and that ends sending.
-    pub(super) async fn next(&mut self, name: &str) -> Result<Option<Line>, Failure> {
+    pub(super) async fn next(&mut self, name: &str) -> Result<Option<Line>, ScriptError> {
         loop {
             let line = match self.input.recv().await {
                 None => return Ok(None),
-                Some(line) => line.map_err(Failure::Input)?,
+                Some(line) => line.map_err(ScriptError::Input)?,
             };
             self.number += 1;
             let read = match line.text(self.limit) {
@@ -76,7 +76,7 @@ impl Lines {
                 Err(why) => why,
             };
             if self.on_bad_line == OnBadLine::Fail {
-                return Err(Failure::Line { number: self.number, why });
+                return Err(ScriptError::Line { number: self.number, why });
             }
             self.bad.count += 1;
             self.bad.first.get_or_insert((self.number, why));
@@ -85,7 +85,7 @@ impl Lines {
                 let escaped = escaped(line.bytes());
                 return shortened(name, &self.to, &escaped, self.limit)
                     .map(Some)
-                    .map_err(|why| Failure::Line { number: self.number, why });
+                    .map_err(|why| ScriptError::Line { number: self.number, why });
             }
         }
     }

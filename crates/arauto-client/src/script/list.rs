@@ -5,7 +5,7 @@ use std::time::Duration;
 use arauto_protocol::{Line, Operation};
 use tokio::time::timeout_at;
 
-use super::{Failure, OneShot};
+use super::{OneShot, ScriptError};
 use crate::{dial::Dialer, joining::Joining, meaning::Meaning, roll::Roll};
 
 /// Returns the connected clients in joining order, without this one. Joining and the whole list may take at most
@@ -13,10 +13,10 @@ use crate::{dial::Dialer, joining::Joining, meaning::Meaning, roll::Roll};
 ///
 /// # Errors
 /// If joining or asking fails, or the list does not end in time or has more names than a server can have clients.
-pub async fn list(dialer: &Dialer, name: Option<&str>, within: Duration) -> Result<Vec<String>, Failure> {
+pub async fn list(dialer: &Dialer, name: Option<&str>, within: Duration) -> Result<Vec<String>, ScriptError> {
     let mut one_shot = OneShot::begin_within(dialer, name, within).await?;
     let until = one_shot.until();
-    let silence = |_| Failure::NoAnswer { who: "the server".to_owned(), within };
+    let silence = |_| ScriptError::NoAnswer { who: "the server".to_owned(), within };
     let names = timeout_at(until, names(&mut one_shot)).await.map_err(silence)??;
     // The names are here, so a failure is ignored. A server like the report's does not notice a client that only
     // closes its connection.
@@ -24,7 +24,7 @@ pub async fn list(dialer: &Dialer, name: Option<&str>, within: Duration) -> Resu
     Ok(names)
 }
 
-async fn names(one_shot: &mut OneShot) -> Result<Vec<String>, Failure> {
+async fn names(one_shot: &mut OneShot) -> Result<Vec<String>, ScriptError> {
     let own = one_shot.name.clone();
     one_shot.send(&Line::lossy(&Joining::command(&own, Operation::ListClients.wire()))).await?;
     // The echo comes back after the whole list, in however many messages the list comes.
@@ -41,7 +41,7 @@ async fn names(one_shot: &mut OneShot) -> Result<Vec<String>, Failure> {
             _ => {}
         }
         if roll.is_full() {
-            return Err(Failure::Endless { what: "the server's list of clients" });
+            return Err(ScriptError::Endless { what: "the server's list of clients" });
         }
     }
 }

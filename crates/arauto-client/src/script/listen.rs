@@ -10,13 +10,13 @@ use tokio::{
 };
 
 use super::{
-    Failure, OneShot,
+    OneShot, ScriptError,
     backlog::Backlog,
     show::{self, Form},
 };
 use crate::{
     OwnedMessage,
-    again::{Ending, Retry},
+    again::{ConnectionEnd, Retry},
     deadline::sleep_until_opt,
     decoder::Item,
     dial::Dialer,
@@ -32,7 +32,7 @@ use crate::{
 
 /// The messages to print, and how.
 #[derive(Clone, Debug)]
-pub struct Wanted {
+pub struct ListenOptions {
     /// The output form.
     pub form: Form,
     /// Print only messages from this sender.
@@ -52,9 +52,9 @@ pub struct Wanted {
 ///
 /// # Errors
 /// If no connection can be made, or it breaks or the server ends it, and no other is made.
-pub async fn listen(dialer: &Dialer, name: &str, wanted: Wanted) -> Result<(), Failure> {
-    let signals = Signals::new().map_err(Failure::Input)?;
-    let backlog = Backlog::begin().map_err(Failure::Output)?;
+pub async fn listen(dialer: &Dialer, name: &str, wanted: ListenOptions) -> Result<(), ScriptError> {
+    let signals = Signals::new().map_err(ScriptError::Input)?;
+    let backlog = Backlog::begin().map_err(ScriptError::Output)?;
     let reconnects = wanted.reconnects;
     let mut listening =
         Listening { name: name.to_owned(), wanted, backlog, signals, noise: Noise::default() };
@@ -85,15 +85,15 @@ pub async fn listen(dialer: &Dialer, name: &str, wanted: Wanted) -> Result<(), F
 
 /// Returns how long to wait before the next connection. `None`: no connection is made, because the server refused or
 /// sent away the client, or because another connection would change nothing.
-fn wait_after(retry: &mut Retry, failure: &Failure) -> Option<Duration> {
+fn wait_after(retry: &mut Retry, failure: &ScriptError) -> Option<Duration> {
     match failure {
-        Failure::ServerClosed => retry.after(&Ending::Closed),
-        Failure::NoConnection(_)
-        | Failure::Broken(_)
-        | Failure::Ended
-        | Failure::NotLetIn(_)
-        | Failure::Unread { .. } => retry.after(&Ending::Cut),
-        Failure::Refused(why) => retry.after_refusal(why),
+        ScriptError::ServerClosed => retry.after(&ConnectionEnd::Closed),
+        ScriptError::NoConnection(_)
+        | ScriptError::Broken(_)
+        | ScriptError::Ended
+        | ScriptError::NotLetIn(_)
+        | ScriptError::Unread { .. } => retry.after(&ConnectionEnd::Cut),
+        ScriptError::Refused(why) => retry.after_refusal(why),
         _ => None,
     }
 }
@@ -101,7 +101,7 @@ fn wait_after(retry: &mut Retry, failure: &Failure) -> Option<Duration> {
 struct Listening {
     /// The name, as the server spells it.
     name: String,
-    wanted: Wanted,
+    wanted: ListenOptions,
     backlog: Backlog,
     signals: Signals,
     noise: Noise,
@@ -121,13 +121,13 @@ struct Session {
 
 impl Listening {
     /// Joins. Returns `None` if a signal came first.
-    async fn connect(&mut self, dialer: &Dialer) -> Result<Option<OneShot>, Failure> {
+    async fn connect(&mut self, dialer: &Dialer) -> Result<Option<OneShot>, ScriptError> {
         let joining = OneShot::begin(dialer, self.name.as_str());
         tokio::pin!(joining);
         let one_shot = loop {
             select! {
                 one_shot = &mut joining => break one_shot?,
-                printed = self.backlog.print() => printed.map_err(Failure::Output)?,
+                printed = self.backlog.print() => printed.map_err(ScriptError::Output)?,
                 () = self.signals.next() => return Ok(None),
             }
         };
@@ -138,12 +138,12 @@ impl Listening {
     }
 
     /// Waits, and prints meanwhile. Returns `false` if a signal ended the wait.
-    async fn pause(&mut self, wait: Duration) -> Result<bool, Failure> {
+    async fn pause(&mut self, wait: Duration) -> Result<bool, ScriptError> {
         let until = Instant::now() + wait;
         loop {
             select! {
                 () = sleep_until(until) => return Ok(true),
-                printed = self.backlog.print() => printed.map_err(Failure::Output)?,
+                printed = self.backlog.print() => printed.map_err(ScriptError::Output)?,
                 () = self.signals.next() => return Ok(false),
             }
         }
@@ -151,19 +151,19 @@ impl Listening {
 
     /// Prints all lines that are left, whatever the end was, so that no earlier message is lost. A signal ends the
     /// wait for a reader.
-    async fn finish(mut self, end: Result<(), Failure>) -> Result<(), Failure> {
-        if matches!(end, Err(Failure::Output(_))) {
+    async fn finish(mut self, end: Result<(), ScriptError>) -> Result<(), ScriptError> {
+        if matches!(end, Err(ScriptError::Output(_))) {
             return end;
         }
         select! {
-            written = self.backlog.finish() => written.map_err(Failure::Output)?,
+            written = self.backlog.finish() => written.map_err(ScriptError::Output)?,
             () = self.signals.next() => {}
         }
         end
     }
 
     /// Prints messages until the connection ends.
-    async fn converse(&mut self, one_shot: OneShot) -> Result<(), Failure> {
+    async fn converse(&mut self, one_shot: OneShot) -> Result<(), ScriptError> {
         let (name, mut receiver, sender) = one_shot.into_parts();
         self.name = name;
         let outgoing = wire::queue(sender);
@@ -179,14 +179,14 @@ impl Listening {
                 item = receiver.next(), if has_room => {
                     let ended = match item {
                         Ok(Some(item)) => self.take(item, &mut session)?,
-                        Ok(None) => return session.ended(Failure::Ended),
+                        Ok(None) => return session.ended(ScriptError::Ended),
                         Err(error) => return session.ended(error.into()),
                     };
                     if ended {
                         return Ok(());
                     }
                 }
-                printed = self.backlog.print() => printed.map_err(Failure::Output)?,
+                printed = self.backlog.print() => printed.map_err(ScriptError::Output)?,
                 () = self.signals.next() => {
                     if session.leaving.is_some() {
                         return Ok(());
@@ -199,7 +199,7 @@ impl Listening {
     }
 
     /// Takes an item. Returns whether it was the last.
-    fn take(&mut self, item: Item, session: &mut Session) -> Result<bool, Failure> {
+    fn take(&mut self, item: Item, session: &mut Session) -> Result<bool, ScriptError> {
         let received = match item {
             Item::Noise(text) => {
                 self.noise.tell(&text);
@@ -215,14 +215,14 @@ impl Listening {
                 return Ok(false);
             }
             Meaning::Left if session.leaving.is_some() => return Ok(true),
-            Meaning::NotLetIn(why) => return Err(Failure::Refused(why.to_owned())),
+            Meaning::NotLetIn(why) => return Err(ScriptError::Refused(why.to_owned())),
             Meaning::Refusal { why, .. } => session.sharer.refused(why),
             _ => {}
         }
         self.print(&received);
         match meaning {
             Meaning::ServerClosed if self.wanted.count == Some(0) || session.leaving.is_some() => Ok(true),
-            Meaning::ServerClosed => Err(Failure::ServerClosed),
+            Meaning::ServerClosed => Err(ScriptError::ServerClosed),
             _ => Ok(false),
         }
     }
@@ -251,15 +251,15 @@ impl Session {
     }
 
     /// Returns why the connection ended. While leaving, that is no failure.
-    fn ended(&mut self, how: Failure) -> Result<(), Failure> {
+    fn ended(&mut self, how: ScriptError) -> Result<(), ScriptError> {
         if self.leaving.is_some() {
             return Ok(());
         }
         match self.last_words.take() {
             words if self.was_full && words.as_ref().is_none_or(|words| words.contains("unread")) => {
-                Err(Failure::Unread { words: words.unwrap_or_else(|| how.to_string()) })
+                Err(ScriptError::Unread { words: words.unwrap_or_else(|| how.to_string()) })
             }
-            Some(words) => Err(Failure::Refused(words)),
+            Some(words) => Err(ScriptError::Refused(words)),
             None => Err(how),
         }
     }
@@ -277,15 +277,15 @@ mod tests {
 
     #[test]
     fn only_a_cut_is_mended() {
-        let refused = |why: &str| Failure::Refused(why.to_owned());
+        let refused = |why: &str| ScriptError::Refused(why.to_owned());
         for (failure, mended) in [
-            (Failure::Ended, true),
-            (Failure::ServerClosed, true),
+            (ScriptError::Ended, true),
+            (ScriptError::ServerClosed, true),
             (refused("You were disconnected: you sent nothing for 1h"), true),
             (refused("You were disconnected by alan: being rude"), false),
             (refused("You were banned by alan for good"), false),
             (refused("This username is already taken"), false),
-            (Failure::PasswordMissing("ana".to_owned()), false),
+            (ScriptError::PasswordMissing("ana".to_owned()), false),
         ] {
             assert_eq!(wait_after(&mut Retry::default(), &failure).is_some(), mended, "{failure}");
         }

@@ -4,7 +4,7 @@
 mod backlog;
 #[cfg(feature = "audio")]
 mod ending;
-mod failure;
+mod error;
 mod files;
 mod lines;
 mod list;
@@ -16,13 +16,13 @@ mod send;
 pub mod show;
 
 #[cfg(feature = "audio")]
-pub use ending::Broken;
-pub use failure::Failure;
+pub use ending::BrokenStream;
+pub use error::ScriptError;
 pub use files::files;
 pub use lines::OnBadLine;
 pub use list::list;
-pub use listen::{Wanted, listen};
+pub use listen::{ListenOptions, listen};
 pub use one_shot::OneShot;
 #[cfg(feature = "audio")]
-pub use play::{Playing, play};
+pub use play::{PlayOptions, play};
 pub use send::{Sending, Words, send};

@@ -6,7 +6,7 @@ use arauto_protocol::{Line, reply::CONNECT_AGAIN};
 use tokio::time::{Instant, timeout, timeout_at};
 use zeroize::Zeroizing;
 
-use super::Failure;
+use super::ScriptError;
 use crate::{
     OwnedMessage,
     decoder::Item,
@@ -38,7 +38,7 @@ impl OneShot {
     ///
     /// # Errors
     /// If connecting or joining fails.
-    pub async fn begin<'a>(dialer: &Dialer, name: impl Into<Option<&'a str>>) -> Result<Self, Failure> {
+    pub async fn begin<'a>(dialer: &Dialer, name: impl Into<Option<&'a str>>) -> Result<Self, ScriptError> {
         Self::begin_by(dialer, name.into(), &mut None).await
     }
 
@@ -51,11 +51,11 @@ impl OneShot {
         dialer: &Dialer,
         name: Option<&str>,
         within: Duration,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, ScriptError> {
         let mut until = Some(Instant::now() + within);
         match Self::begin_by(dialer, name, &mut until).await {
-            Err(Failure::NotLetIn(_)) if until.is_some_and(|until| until <= Instant::now()) => {
-                Err(Failure::NoAnswer { who: "the server".to_owned(), within })
+            Err(ScriptError::NotLetIn(_)) if until.is_some_and(|until| until <= Instant::now()) => {
+                Err(ScriptError::NoAnswer { who: "the server".to_owned(), within })
             }
             begun => begun,
         }
@@ -65,20 +65,20 @@ impl OneShot {
         dialer: &Dialer,
         name: Option<&str>,
         until: &mut Option<Instant>,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, ScriptError> {
         if let Some(name) = name {
             return Self::under(dialer, name, until).await;
         }
         for _ in 1..MAX_TRIES {
             match Self::under(dialer, &generated_name(), until).await {
-                Err(Failure::Refused(why)) if why.contains(CONNECT_AGAIN) => {}
+                Err(ScriptError::Refused(why)) if why.contains(CONNECT_AGAIN) => {}
                 done => return done,
             }
         }
         Self::under(dialer, &generated_name(), until).await
     }
 
-    async fn under(dialer: &Dialer, name: &str, until: &mut Option<Instant>) -> Result<Self, Failure> {
+    async fn under(dialer: &Dialer, name: &str, until: &mut Option<Instant>) -> Result<Self, ScriptError> {
         let stream = match *until {
             None => dialer.dial().await?,
             Some(until) => timeout_at(until, dialer.dial()).await.map_err(|_| LetsNobodyIn)??,
@@ -92,7 +92,7 @@ impl OneShot {
         dialer: &Dialer,
         name: &str,
         whole: &mut Option<Instant>,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, ScriptError> {
         let (receiver, sender) = wire::halves(stream);
         let mut one_shot = Self { name: name.to_owned(), until: *whole, receiver, sender };
         let mut joining = Joining::new(name);
@@ -103,13 +103,13 @@ impl OneShot {
         let mut until = join_until(whole);
         loop {
             let item = in_time(until, one_shot.receiver.next()).await?;
-            let Some(item) = item else { return Err(Failure::Ended) };
+            let Some(item) = item else { return Err(ScriptError::Ended) };
             let Item::Message(message) = item else { continue };
             match joining.take(message) {
                 Step::Introduce => {
                     one_shot.receiver.call_me(joining.name());
                     let line =
-                        joining.introduction().map_err(|why| Failure::Argument { what: "NAME", why })?;
+                        joining.introduction().map_err(|why| ScriptError::Argument { what: "NAME", why })?;
                     in_time(until, one_shot.sender.send(&line)).await?;
                 }
                 Step::AskPassword { complaint } => {
@@ -119,7 +119,7 @@ impl OneShot {
                     until = join_until(whole);
                     let line = joining.password(&password).map_err(|why| {
                         let name = joining.name().to_owned();
-                        Failure::PasswordUnfit { name, why }
+                        ScriptError::PasswordUnfit { name, why }
                     })?;
                     in_time(until, one_shot.sender.send(&line)).await?;
                 }
@@ -127,8 +127,8 @@ impl OneShot {
                     (one_shot.name, one_shot.until) = (name, *whole);
                     return Ok(one_shot);
                 }
-                Step::Refused(why) => return Err(Failure::Refused(why)),
-                Step::ServerClosed => return Err(Failure::ServerClosed),
+                Step::Refused(why) => return Err(ScriptError::Refused(why)),
+                Step::ServerClosed => return Err(ScriptError::ServerClosed),
                 Step::Wait => {}
             }
         }
@@ -146,7 +146,7 @@ impl OneShot {
     ///
     /// # Errors
     /// If the connection breaks.
-    pub async fn message_bytes(&mut self) -> Result<usize, Failure> {
+    pub async fn message_bytes(&mut self) -> Result<usize, ScriptError> {
         if self.receiver.is_unframed() {
             return Ok(MESSAGE_BYTES);
         }
@@ -165,7 +165,7 @@ impl OneShot {
     ///
     /// # Errors
     /// If the connection breaks.
-    pub async fn send(&mut self, line: &Line) -> Result<(), Failure> {
+    pub async fn send(&mut self, line: &Line) -> Result<(), ScriptError> {
         Ok(self.sender.send(line).await?)
     }
 
@@ -173,7 +173,7 @@ impl OneShot {
     ///
     /// # Errors
     /// If none comes: the server closed or refused the client, or the connection ended.
-    pub async fn next(&mut self) -> Result<OwnedMessage, Failure> {
+    pub async fn next(&mut self) -> Result<OwnedMessage, ScriptError> {
         next(&mut self.receiver).await
     }
 
@@ -182,7 +182,7 @@ impl OneShot {
     ///
     /// # Errors
     /// If the connection breaks first.
-    pub async fn leave(mut self) -> Result<(), Failure> {
+    pub async fn leave(mut self) -> Result<(), ScriptError> {
         let left = async {
             self.sender.send(&exit(&self.name)).await?;
             loop {
@@ -202,7 +202,7 @@ impl OneShot {
 }
 
 /// Waits for `work` until `until`, and then fails with [`LetsNobodyIn`].
-async fn in_time<T>(until: Instant, work: impl Future<Output = io::Result<T>>) -> Result<T, Failure> {
+async fn in_time<T>(until: Instant, work: impl Future<Output = io::Result<T>>) -> Result<T, ScriptError> {
     Ok(timeout_at(until, work).await.map_err(|_| LetsNobodyIn)??)
 }
 
@@ -210,26 +210,30 @@ async fn in_time<T>(until: Instant, work: impl Future<Output = io::Result<T>>) -
 ///
 /// # Errors
 /// If none comes: the server closed or refused the client, or the connection ended.
-pub(super) async fn next(receiver: &mut wire::Receiver) -> Result<OwnedMessage, Failure> {
+pub(super) async fn next(receiver: &mut wire::Receiver) -> Result<OwnedMessage, ScriptError> {
     loop {
-        let Some(item) = receiver.next().await? else { return Err(Failure::Ended) };
+        let Some(item) = receiver.next().await? else { return Err(ScriptError::Ended) };
         let Item::Message(message) = item else { continue };
         match message.meaning() {
-            Meaning::ServerClosed => return Err(Failure::ServerClosed),
-            Meaning::NotLetIn(why) => return Err(Failure::Refused(why.to_owned())),
+            Meaning::ServerClosed => return Err(ScriptError::ServerClosed),
+            Meaning::NotLetIn(why) => return Err(ScriptError::Refused(why.to_owned())),
             _ => return Ok(message),
         }
     }
 }
 
-fn password(dialer: &Dialer, name: &str, complaint: Option<String>) -> Result<Zeroizing<String>, Failure> {
+fn password(
+    dialer: &Dialer,
+    name: &str,
+    complaint: Option<String>,
+) -> Result<Zeroizing<String>, ScriptError> {
     match (dialer.password(), complaint) {
         (Some(given), None) => Ok(given.text().clone()),
         (Some(given), Some(complaint)) => {
-            Err(Failure::PasswordWrong { file: given.file().to_owned(), complaint })
+            Err(ScriptError::PasswordWrong { file: given.file().to_owned(), complaint })
         }
         (None, complaint) => password::ask(name, dialer.exposure(), complaint.as_deref())?
-            .ok_or_else(|| Failure::PasswordMissing(name.to_owned())),
+            .ok_or_else(|| ScriptError::PasswordMissing(name.to_owned())),
     }
 }
 
@@ -245,7 +249,7 @@ mod tests {
 
     /// Opens a connection under `name` with a server that gives each connection the next of `answers`. Returns the
     /// result, and the names that were tried.
-    async fn begun(name: Option<&str>, answers: &[&str]) -> (Result<OneShot, Failure>, Vec<String>) {
+    async fn begun(name: Option<&str>, answers: &[&str]) -> (Result<OneShot, ScriptError>, Vec<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let dialer = Dialer::new(listener.local_addr().unwrap().to_string().parse().unwrap());
         let mut names = Vec::new();
@@ -291,7 +295,7 @@ mod tests {
     #[tokio::test]
     async fn names_are_not_made_up_without_end() {
         let refused = |begun| match begun {
-            Err(Failure::Refused(why)) => why,
+            Err(ScriptError::Refused(why)) => why,
             _ => panic!("let in"),
         };
         let (end, names) = begun(None, &[TAKEN; 6]).await;
@@ -321,7 +325,7 @@ mod tests {
             begun = OneShot::over(Box::new(ours), &dialer, "ana", &mut whole) => begun,
             () = talking => panic!("it waits without end"),
         };
-        assert!(matches!(begun, Err(Failure::NotLetIn(_))));
+        assert!(matches!(begun, Err(ScriptError::NotLetIn(_))));
         assert_eq!(begin.elapsed(), JOIN_TIMEOUT);
     }
 }

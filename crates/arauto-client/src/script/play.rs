@@ -18,13 +18,13 @@ use tokio::{
 };
 
 use super::{
-    Failure, OneShot,
-    ending::{Broken, Said, Word, verdict},
+    OneShot, ScriptError,
+    ending::{BrokenStream, StopNotice, Word, verdict},
 };
 use crate::{
     audio::play::{
-        self, Ending, Failed, NoSink, Order, Output, Played, Progress, Ready, Stage, Volume,
-        playout::Figures, words,
+        self, NoSink, Output, PlaybackCommand, PlaybackError, PlaybackProgress, Played, Ready, Stage,
+        StreamEnd, Volume, playout::Figures, words,
     },
     dial::Dialer,
     display_name::is_same,
@@ -32,7 +32,7 @@ use crate::{
     joining::Joining,
     meaning::Meaning,
     output::say,
-    rtsp::Way,
+    rtsp::Transport,
     signals::Signals,
     text::{MESSAGE_BYTES, fit_data},
 };
@@ -45,7 +45,7 @@ const WORD_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The file to play, and how.
 #[derive(Clone, Debug)]
-pub struct Playing {
+pub struct PlayOptions {
     /// The user who shares the file.
     pub of: String,
     /// The file, as `list_files` writes it.
@@ -69,19 +69,19 @@ struct Announced {
 /// is played.
 ///
 /// # Errors
-/// If the file cannot be played, or the stream breaks off: [`Failure::BrokeOff`].
-pub async fn play(dialer: &Dialer, name: Option<&str>, playing: &Playing) -> Result<(), Failure> {
-    let mut signals = Signals::new().map_err(Failure::Input)?;
+/// If the file cannot be played, or the stream breaks off: [`ScriptError::BrokeOff`].
+pub async fn play(dialer: &Dialer, name: Option<&str>, playing: &PlayOptions) -> Result<(), ScriptError> {
+    let mut signals = Signals::new().map_err(ScriptError::Input)?;
     // A FILE that cannot be sent is reported before anything else is tried. All generated names are equally long.
     request(name.unwrap_or(&generated_name()), playing)?;
     // The output is prepared before anything is requested.
-    let ready = playing.output.prepare().map_err(Failure::Sound)?;
+    let ready = playing.output.prepare().map_err(ScriptError::Sound)?;
     let mut one_shot = OneShot::begin(dialer, name).await?;
     let asked = request(&one_shot.name, playing)?;
     one_shot.send(&asked).await?;
     let announced = select! {
         answered = timeout(ANSWER_TIMEOUT, answer(&mut one_shot, &playing.of)) => {
-            answered.map_err(|_| Failure::NoAnswer { who: playing.of.clone(), within: ANSWER_TIMEOUT })??
+            answered.map_err(|_| ScriptError::NoAnswer { who: playing.of.clone(), within: ANSWER_TIMEOUT })??
         }
         () = signals.next() => return one_shot.leave().await,
     };
@@ -92,14 +92,14 @@ pub async fn play(dialer: &Dialer, name: Option<&str>, playing: &Playing) -> Res
 }
 
 /// The message by which `own` asks for the file.
-fn request(own: &str, playing: &Playing) -> Result<Line, Failure> {
-    let Playing { of, file, .. } = playing;
+fn request(own: &str, playing: &PlayOptions) -> Result<Line, ScriptError> {
+    let PlayOptions { of, file, .. } = playing;
     let message = Message { destination: of, data: file, ..Joining::command(own, Operation::Play.wire()) };
-    fit_data(message, MESSAGE_BYTES).map_err(|why| Failure::Argument { what: "FILE", why })
+    fit_data(message, MESSAGE_BYTES).map_err(|why| ScriptError::Argument { what: "FILE", why })
 }
 
 /// Waits for the answer, which says where the stream is.
-async fn answer(one_shot: &mut OneShot, of: &str) -> Result<Announced, Failure> {
+async fn answer(one_shot: &mut OneShot, of: &str) -> Result<Announced, ScriptError> {
     loop {
         let received = one_shot.next().await?;
         match received.meaning() {
@@ -108,12 +108,12 @@ async fn answer(one_shot: &mut OneShot, of: &str) -> Result<Announced, Failure> 
                 return Ok(Announced { rtsp, publisher, file });
             }
             Meaning::NotOffered { by, why } if is_same(by, of) => {
-                return Err(Failure::Refused(format!("{by}: {why}")));
+                return Err(ScriptError::Refused(format!("{by}: {why}")));
             }
             Meaning::Refusal { operation, why }
                 if operation == Operation::Play.wire() || operation == "error_message" =>
             {
-                return Err(Failure::Refused(why.to_owned()));
+                return Err(ScriptError::Refused(why.to_owned()));
             }
             _ => {}
         }
@@ -123,16 +123,17 @@ async fn answer(one_shot: &mut OneShot, of: &str) -> Result<Announced, Failure> 
 async fn hear(
     dialer: &Dialer,
     announced: &Announced,
-    playing: &Playing,
+    playing: &PlayOptions,
     ready: Ready,
     one_shot: &mut OneShot,
     signals: &mut Signals,
-) -> Result<(), Failure> {
-    let (orders, mut ordered) = channel(1);
-    let (progress, mut told) = watch::channel(Progress::default());
-    let way = if playing.interleaved { Way::Interleaved } else { Way::Udp };
-    let wanted = play::Wanted { dialer, address: &announced.rtsp, way, ready, volume: playing.volume };
-    let heard = play::play(wanted, &mut ordered, &progress);
+) -> Result<(), ScriptError> {
+    let (commands, mut received) = channel(1);
+    let (progress, mut told) = watch::channel(PlaybackProgress::default());
+    let way = if playing.interleaved { Transport::Interleaved } else { Transport::Udp };
+    let wanted =
+        play::PlaybackOptions { dialer, address: &announced.rtsp, way, ready, volume: playing.volume };
+    let heard = play::play(wanted, &mut received, &progress);
     pin!(heard);
     let mut shown = Shown::new(&playing.file);
     let (mut word, mut is_stopped) = (Word::default(), false);
@@ -142,16 +143,16 @@ async fn hear(
             Ok(()) = told.changed() => shown.show(&told.borrow_and_update()),
             () = signals.next() => {
                 if is_stopped {
-                    break Ok(Played { figures: Figures::default(), ending: Ending::Stopped });
+                    break Ok(Played { figures: Figures::default(), ending: StreamEnd::Stopped });
                 }
                 is_stopped = true;
-                stop(&orders);
+                stop(&commands);
             }
             // The stream may outlive the control connection.
             () = listen(one_shot, &mut word, announced), if word.lost.is_none() => {}
         }
     };
-    if heard.as_ref().is_ok_and(|played| played.ending != Ending::Stopped) {
+    if heard.as_ref().is_ok_and(|played| played.ending != StreamEnd::Stopped) {
         let word_comes = async {
             while !word.is_final() {
                 listen(one_shot, &mut word, announced).await;
@@ -183,23 +184,23 @@ async fn listen(one_shot: &mut OneShot, word: &mut Word, announced: &Announced) 
 }
 
 fn conclude(
-    heard: Result<Played, Failed>,
-    progress: &Progress,
+    heard: Result<Played, PlaybackError>,
+    progress: &PlaybackProgress,
     word: Word,
-    playing: &Playing,
+    playing: &PlayOptions,
     announced: &Announced,
-) -> Result<(), Failure> {
+) -> Result<(), ScriptError> {
     let why = match heard {
         Ok(Played { ending, .. }) => match verdict(ending, progress, word, &announced.publisher) {
             Ok(()) => return Ok(()),
             Err(why) => why,
         },
-        Err(Failed::Stream(why)) => match word {
-            Word { said: Said::Because(why), .. } => Broken::Ended(why),
-            Word { lost: Some(lost), .. } => Broken::Lost(Box::new(lost)),
+        Err(PlaybackError::Stream(why)) => match word {
+            Word { said: StopNotice::Because(why), .. } => BrokenStream::Ended(why),
+            Word { lost: Some(lost), .. } => BrokenStream::Lost(Box::new(lost)),
             // The stream never began.
-            _ if progress.stage == Stage::Asking => return Err(Failure::Stream(why)),
-            _ => Broken::Stream(why),
+            _ if progress.stage == Stage::Asking => return Err(ScriptError::Stream(why)),
+            _ => BrokenStream::Stream(why),
         },
         Err(why) => return Err(failure(why, playing)),
     };
@@ -209,20 +210,20 @@ fn conclude(
         "ended before anything was heard".to_owned()
     };
     let stream = format!("{}: {}", announced.publisher, announced.file);
-    Err(Failure::BrokeOff { stream, place, why: Box::new(why) })
+    Err(ScriptError::BrokeOff { stream, place, why: Box::new(why) })
 }
 
-fn stop(orders: &Sender<Order>) {
-    // If the queue is full, an order to stop is already on its way.
-    let _ = orders.try_send(Order::Stop);
+fn stop(commands: &Sender<PlaybackCommand>) {
+    // If the queue is full, a command to stop is already on its way.
+    let _ = commands.try_send(PlaybackCommand::Stop);
 }
 
-fn failure(why: Failed, playing: &Playing) -> Failure {
+fn failure(why: PlaybackError, playing: &PlayOptions) -> ScriptError {
     match why {
-        Failed::Stream(why) => Failure::Stream(why),
-        Failed::NoSink(why) => Failure::Sound(why),
-        Failed::Sink(why) if playing.output == Output::Stdout => Failure::Output(why),
-        Failed::Sink(why) => Failure::Sound(match &playing.output {
+        PlaybackError::Stream(why) => ScriptError::Stream(why),
+        PlaybackError::NoSink(why) => ScriptError::Sound(why),
+        PlaybackError::Sink(why) if playing.output == Output::Stdout => ScriptError::Output(why),
+        PlaybackError::Sink(why) => ScriptError::Sound(match &playing.output {
             Output::File(path) => NoSink::File { file: path.display().to_string(), why },
             _ => NoSink::Io(why),
         }),
@@ -245,7 +246,7 @@ impl Shown {
         }
     }
 
-    fn show(&mut self, progress: &Progress) {
+    fn show(&mut self, progress: &PlaybackProgress) {
         if progress.fell_back && !self.fell_back {
             self.fell_back = true;
             self.end();

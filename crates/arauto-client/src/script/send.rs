@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::{
-    Failure, OneShot,
+    OneShot, ScriptError,
     lines::{Lines, OnBadLine},
     one_shot,
 };
@@ -58,7 +58,7 @@ pub struct Sending {
 /// # Errors
 /// If joining fails, a message cannot be sent, the server refuses one or does nothing for too long, or the connection
 /// breaks.
-pub async fn send(dialer: &Dialer, name: &str, sending: Sending) -> Result<(), Failure> {
+pub async fn send(dialer: &Dialer, name: &str, sending: Sending) -> Result<(), ScriptError> {
     let Sending { to, words, on_bad_line, within } = sending;
     // Text that no server can accept is rejected before the client connects.
     let text = match words {
@@ -92,7 +92,7 @@ pub async fn send(dialer: &Dialer, name: &str, sending: Sending) -> Result<(), F
             select! {
                 heard = &mut hearing => break heard.and(said.unwrap_or(Ok(()))),
                 result = &mut sending, if said.is_none() => match result {
-                    Err(Failure::NotTaken { .. }) => break result,
+                    Err(ScriptError::NotTaken { .. }) => break result,
                     result => {
                         signs.said.notify_one();
                         said = Some(result);
@@ -108,8 +108,8 @@ pub async fn send(dialer: &Dialer, name: &str, sending: Sending) -> Result<(), F
 }
 
 /// Returns the message that carries TEXT.
-fn fit_argument(name: &str, to: &To, text: &str, limit: usize) -> Result<Line, Failure> {
-    fit(name, to, text, limit).map_err(|why| Failure::Argument { what: "TEXT", why })
+fn fit_argument(name: &str, to: &To, text: &str, limit: usize) -> Result<Line, ScriptError> {
+    fit(name, to, text, limit).map_err(|why| ScriptError::Argument { what: "TEXT", why })
 }
 
 /// Signals between `say` and `hear`.
@@ -132,7 +132,7 @@ async fn say(
     within: Duration,
     sender: &mut wire::Sender,
     signs: &Signs,
-) -> Result<(), Failure> {
+) -> Result<(), ScriptError> {
     let said = loop {
         let next = select! {
             biased;
@@ -158,8 +158,8 @@ async fn say(
 }
 
 /// Waits at most `within` for the server to accept the data.
-async fn taken(within: Duration, sending: impl Future<Output = io::Result<()>>) -> Result<(), Failure> {
-    Ok(timeout(within, sending).await.map_err(|_| Failure::NotTaken { within })??)
+async fn taken(within: Duration, sending: impl Future<Output = io::Result<()>>) -> Result<(), ScriptError> {
+    Ok(timeout(within, sending).await.map_err(|_| ScriptError::NotTaken { within })??)
 }
 
 /// Reads messages until the server has confirmed `exit`, or shows no progress towards that for `within`. Each sent
@@ -170,7 +170,7 @@ async fn hear(
     within: Duration,
     refusals: &mut Refusals,
     signs: &Signs,
-) -> Result<(), Failure> {
+) -> Result<(), ScriptError> {
     // While there is something to send, `taken` limits the wait.
     let (mut until, mut answers) = (None, 0);
     loop {
@@ -180,7 +180,7 @@ async fn hear(
                 until = Some(Instant::now() + within + signs.backlog.get());
                 continue;
             }
-            () = sleep_until_opt(until) => return Err(Failure::NotConfirmed { within }),
+            () = sleep_until_opt(until) => return Err(ScriptError::NotConfirmed { within }),
         };
         // Messages from the server and returned own messages show progress. Messages from others do not, nor do more
         // answers than messages were sent.
@@ -214,11 +214,11 @@ impl Refusals {
         self.count += 1;
     }
 
-    fn judged(self, end: Result<(), Failure>) -> Result<(), Failure> {
+    fn judged(self, end: Result<(), ScriptError>) -> Result<(), ScriptError> {
         match self {
             Self { first: None, .. } => end,
-            Self { first: Some(why), count: 1 } => Err(Failure::Refused(why)),
-            Self { first: Some(why), count } => Err(Failure::Refused(format!(
+            Self { first: Some(why), count: 1 } => Err(ScriptError::Refused(why)),
+            Self { first: Some(why), count } => Err(ScriptError::Refused(format!(
                 "{why} ({count} messages were refused; this is the reason for the first)"
             ))),
         }
@@ -227,7 +227,7 @@ impl Refusals {
 
 impl Source {
     /// Returns the next message. Cancel safe: dropping the future loses no message.
-    async fn next(&mut self, name: &str) -> Result<Option<Line>, Failure> {
+    async fn next(&mut self, name: &str) -> Result<Option<Line>, ScriptError> {
         match self {
             Self::One(message) => Ok(message.take()),
             Self::Lines(lines) => lines.next(name).await,
@@ -249,7 +249,7 @@ mod tests {
 
     /// Runs `hear` with a server that sends each of `lines` at its second, after all messages were sent at the
     /// beginning. Returns the result, and the second at which it came.
-    async fn heard(sent: u64, lines: &[(u64, &str)]) -> (Result<(), Failure>, u64) {
+    async fn heard(sent: u64, lines: &[(u64, &str)]) -> (Result<(), ScriptError>, u64) {
         let (ours, theirs) = duplex(1024);
         let (mut receiver, _sender) = wire::halves_framed(Box::new(ours), Framing::Lines);
         let (mut refusals, signs) = (Refusals::default(), Signs::default());
@@ -274,7 +274,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_server_that_confirms_nothing_is_waited_for_so_long() {
-        let not_confirmed = |heard| matches!(heard, Err(Failure::NotConfirmed { within: WITHIN }));
+        let not_confirmed = |heard| matches!(heard, Err(ScriptError::NotConfirmed { within: WITHIN }));
         let (end, after) = heard(2, &[]).await;
         assert!(not_confirmed(end));
         assert_eq!(after, 60);
@@ -297,7 +297,7 @@ mod tests {
     async fn more_answers_than_there_were_messages_are_not_waited_for() {
         let ours = "ana | ana | echo | still at it";
         let (end, after) = heard(2, &[(50, ours), (100, ours), (150, ours), (200, ours)]).await;
-        assert!(matches!(end, Err(Failure::NotConfirmed { within: WITHIN })));
+        assert!(matches!(end, Err(ScriptError::NotConfirmed { within: WITHIN })));
         assert_eq!(after, 160);
     }
 

@@ -15,7 +15,7 @@ use rustls::{
     server::ParsedCertificate,
 };
 
-use super::{TlsOptions, Unusable};
+use super::{TlsError, TlsOptions};
 
 /// Which issuers are trusted; used in error messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,13 +32,13 @@ pub(super) enum Trusted {
 pub(super) fn verifier(
     options: &TlsOptions,
     provider: &Arc<CryptoProvider>,
-) -> Result<(Arc<dyn ServerCertVerifier>, Trusted), Unusable> {
+) -> Result<(Arc<dyn ServerCertVerifier>, Trusted), TlsError> {
     if options.insecure {
         return Ok((Arc::new(Anybody(Arc::clone(provider))), Trusted::Anybody));
     }
     let by = |roots| {
         let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
-        verifier.build().map_err(|_| Unusable::NoRoots)
+        verifier.build().map_err(|_| TlsError::NoRoots)
     };
     match &options.ca {
         Some(path) => {
@@ -51,7 +51,7 @@ pub(super) fn verifier(
     }
 }
 
-fn from_file(file: &PemFile<'_>, named: &[CertificateDer<'static>]) -> Result<RootCertStore, Unusable> {
+fn from_file(file: &PemFile<'_>, named: &[CertificateDer<'static>]) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     for certificate in named {
         roots.add(certificate.clone()).map_err(|error| {
@@ -138,11 +138,11 @@ impl ServerCertVerifier for OrNamed {
     }
 }
 
-fn of_the_system() -> Result<RootCertStore, Unusable> {
+fn of_the_system() -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     // Systems have some certificates that no library can parse. The others suffice, unless there are none.
     let (added, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if added == 0 { Err(Unusable::NoRoots) } else { Ok(roots) }
+    if added == 0 { Err(TlsError::NoRoots) } else { Ok(roots) }
 }
 
 /// Accepts every certificate. The server's possession of the key is still checked: the connection is encrypted, but

@@ -27,15 +27,15 @@ pub fn samples(bytes: &[u8]) -> impl ExactSizeIterator<Item = i16> {
 /// Packs samples into payloads of equal length, except the last.
 ///
 /// ```
-/// use arauto_rtsp::payload::{Payload, l16::Packer};
+/// use arauto_rtsp::payload::{Payload, l16::L16Packer};
 ///
-/// let mut packer = Packer::new(8_000, 2);
+/// let mut packer = L16Packer::new(8_000, 2);
 /// assert_eq!(packer.push(&[0; 639]), []);
 /// assert_eq!(packer.push(&[0; 1]), [Payload { position: 0, ticks: 160, bytes: vec![0; 640] }]);
 /// assert_eq!(packer.finish(), None);
 /// ```
 #[derive(Debug)]
-pub struct Packer {
+pub struct L16Packer {
     /// Bytes of one sample in all channels.
     bytes_a_tick: usize,
     payload_bytes: usize,
@@ -45,7 +45,7 @@ pub struct Packer {
     rest: Vec<u8>,
 }
 
-impl Packer {
+impl L16Packer {
     /// `rate` is in samples per second and channel. `channels` is the number of interleaved channels; 0 counts as 1.
     #[must_use]
     pub fn new(rate: u32, channels: u8) -> Self {
@@ -81,19 +81,19 @@ impl Packer {
 /// Unpacks payloads into samples.
 ///
 /// ```
-/// use arauto_rtsp::payload::{Unit, l16::Unpacker};
+/// use arauto_rtsp::payload::{Unit, l16::L16Unpacker};
 ///
-/// let unpacker = Unpacker::new(2);
+/// let unpacker = L16Unpacker::new(2);
 /// let unit = Unit { timestamp: 160, ticks: 1, bytes: vec![0, 1, 0, 2] };
 /// assert_eq!(unpacker.take(160, &[0, 1, 0, 2, 0]), Some(unit));
 /// assert_eq!(unpacker.take(161, &[0, 1]), None);
 /// ```
 #[derive(Debug)]
-pub struct Unpacker {
+pub struct L16Unpacker {
     bytes_a_tick: usize,
 }
 
-impl Unpacker {
+impl L16Unpacker {
     /// `channels` is the number of interleaved channels; 0 counts as 1.
     #[must_use]
     pub fn new(channels: u8) -> Self {

@@ -57,9 +57,9 @@ pub struct Packer {
 
 #[derive(Debug)]
 enum PackerKind {
-    Mpeg(mpeg::Packer),
-    Opus(opus::Packer),
-    L16(l16::Packer),
+    Mpeg(mpeg::MpegPacker),
+    Opus(opus::OpusPacker),
+    L16(l16::L16Packer),
 }
 
 impl Packer {
@@ -67,9 +67,9 @@ impl Packer {
     #[must_use]
     pub fn new(format: Format) -> Self {
         let kind = match format {
-            Format::Mp3 => PackerKind::Mpeg(mpeg::Packer::default()),
-            Format::Opus { .. } => PackerKind::Opus(opus::Packer::default()),
-            Format::L16 { rate, channels } => PackerKind::L16(l16::Packer::new(rate, channels)),
+            Format::Mp3 => PackerKind::Mpeg(mpeg::MpegPacker::default()),
+            Format::Opus { .. } => PackerKind::Opus(opus::OpusPacker::default()),
+            Format::L16 { rate, channels } => PackerKind::L16(l16::L16Packer::new(rate, channels)),
         };
         Self { kind }
     }
@@ -112,9 +112,9 @@ pub struct Unpacker {
 
 #[derive(Debug)]
 enum UnpackerKind {
-    Mpeg(mpeg::Unpacker),
+    Mpeg(mpeg::MpegUnpacker),
     Opus,
-    L16(l16::Unpacker),
+    L16(l16::L16Unpacker),
 }
 
 impl Unpacker {
@@ -122,9 +122,9 @@ impl Unpacker {
     #[must_use]
     pub fn new(format: Format) -> Self {
         let kind = match format {
-            Format::Mp3 => UnpackerKind::Mpeg(mpeg::Unpacker::default()),
+            Format::Mp3 => UnpackerKind::Mpeg(mpeg::MpegUnpacker::default()),
             Format::Opus { .. } => UnpackerKind::Opus,
-            Format::L16 { channels, .. } => UnpackerKind::L16(l16::Unpacker::new(channels)),
+            Format::L16 { channels, .. } => UnpackerKind::L16(l16::L16Unpacker::new(channels)),
         };
         Self { kind }
     }

@@ -5,7 +5,7 @@ mod header;
 mod unpacker;
 
 pub use header::{FrameHeader, MAX_FRAME_BYTES};
-pub use unpacker::Unpacker;
+pub use unpacker::MpegUnpacker;
 
 use super::{MAX_BYTES, Payload};
 
@@ -42,25 +42,25 @@ impl Position {
 /// Packs frames into payloads of at most 0.1 s, or splits a frame that is longer than a payload.
 ///
 /// ```
-/// use arauto_rtsp::payload::mpeg::Packer;
+/// use arauto_rtsp::payload::mpeg::MpegPacker;
 ///
 /// // MPEG 1, layer III, 128 kbit/s at 44.1 kHz: 417 bytes and 1,152 samples, or 2,351 ticks.
 /// let frame = [&[0xff, 0xfb, 0x90, 0x00][..], &[0; 413]].concat();
-/// let mut packer = Packer::default();
+/// let mut packer = MpegPacker::default();
 /// assert_eq!(packer.push(&frame), []);
 /// let payload = packer.finish().unwrap();
 /// assert_eq!((payload.position, payload.ticks), (0, 2_351));
 /// assert_eq!(payload.bytes, [&[0; 4][..], &frame].concat());
 /// ```
 #[derive(Debug, Default)]
-pub struct Packer {
+pub struct MpegPacker {
     position: Position,
     /// A payload's header and whole frames, or empty; then the position of the first frame.
     gathered: Vec<u8>,
     begin: u64,
 }
 
-impl Packer {
+impl MpegPacker {
     /// Takes one frame and returns the payloads that are full. Ignores a frame whose length is not that in its header.
     pub fn push(&mut self, frame: &[u8]) -> Vec<Payload> {
         let Some(header) = FrameHeader::parse(frame).filter(|header| header.bytes == frame.len()) else {

@@ -126,9 +126,9 @@ fn frame_length(bytes: &[u8]) -> Option<(usize, &[u8])> {
 /// Packs each packet into a payload. A packet of more than [`MAX_BYTES`] is split into packets of one frame.
 ///
 /// ```
-/// use arauto_rtsp::payload::{Payload, opus::Packer};
+/// use arauto_rtsp::payload::{Payload, opus::OpusPacker};
 ///
-/// let mut packer = Packer::default();
+/// let mut packer = OpusPacker::default();
 /// assert_eq!(packer.push(&[0xfc, 1]), [Payload { position: 0, ticks: 960, bytes: vec![0xfc, 1] }]);
 /// // Two frames of 20 ms and 1,000 bytes.
 /// let halves = packer.push(&[&[0xfd][..], &[7; 2_000]].concat());
@@ -136,11 +136,11 @@ fn frame_length(bytes: &[u8]) -> Option<(usize, &[u8])> {
 /// assert_eq!(halves[1].bytes, [&[0xfc][..], &[7; 1_000]].concat());
 /// ```
 #[derive(Debug, Default)]
-pub struct Packer {
+pub struct OpusPacker {
     position: u64,
 }
 
-impl Packer {
+impl OpusPacker {
     /// Takes one packet and returns its payloads; none if the bytes are not a packet.
     pub fn push(&mut self, packet: &[u8]) -> Vec<Payload> {
         let (Some(ticks), Some(&toc)) = (ticks(packet), packet.first()) else { return Vec::new() };
@@ -220,7 +220,7 @@ mod tests {
         let (one, two) = ([1; 1_000], [2; 900]);
         // A length of 1,000 bytes is coded as 252 + 4 × 187.
         let packet = [&[0xfe, 252, 187][..], &one, &two].concat();
-        let mut packer = Packer::default();
+        let mut packer = OpusPacker::default();
         packer.push(&[0xfc, 9]);
         let payloads = packer.push(&packet);
         assert_eq!(

@@ -1,7 +1,7 @@
 //! Tests of files of others: requested, shown, made louder, ended.
 
 use arauto_client::{
-    audio::play::{Ending, Failed, NoSink, Played, Progress, Stage, playout::Figures},
+    audio::play::{NoSink, PlaybackError, PlaybackProgress, Played, Stage, StreamEnd, playout::Figures},
     rtsp,
 };
 
@@ -9,8 +9,9 @@ use super::*;
 
 const OFFER: &str = "rui | ana | play | rtsp://127.0.0.1:1554/7f3a?key=0 - a song.mp3";
 
-fn playing(seconds: u64) -> Progress {
-    let mut progress = Progress { stage: Stage::Playing, from: Some(Duration::ZERO), ..Progress::default() };
+fn playing(seconds: u64) -> PlaybackProgress {
+    let mut progress =
+        PlaybackProgress { stage: Stage::Playing, from: Some(Duration::ZERO), ..PlaybackProgress::default() };
     progress.figures.played = Duration::from_secs(seconds);
     progress.figures.buffered = Duration::from_millis(60);
     progress.length = Some(Duration::from_secs(220));
@@ -18,7 +19,7 @@ fn playing(seconds: u64) -> Progress {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "as `App::heard` takes it")]
-fn ended(ending: Ending) -> Result<Played, Failed> {
+fn ended(ending: StreamEnd) -> Result<Played, PlaybackError> {
     Ok(Played { figures: Figures::default(), ending })
 }
 
@@ -26,18 +27,18 @@ fn ended(ending: Ending) -> Result<Played, Failed> {
 fn where_a_stream_ended_is_said() {
     let mut desk = Desk::ana(160, 20);
     for (seconds, over, line) in [
-        (219, ended(Ending::Over), "You heard a song.mp3 of rui."),
+        (219, ended(StreamEnd::Over), "You heard a song.mp3 of rui."),
         // A BYE sent by UDP may be lost.
-        (219, ended(Ending::Cut), "You heard a song.mp3 of rui."),
-        (72, ended(Ending::Over), "You heard a song.mp3 of rui up to 1:12 of 3:40."),
+        (219, ended(StreamEnd::Cut), "You heard a song.mp3 of rui."),
+        (72, ended(StreamEnd::Over), "You heard a song.mp3 of rui up to 1:12 of 3:40."),
         (
             73,
-            ended(Ending::Cut),
+            ended(StreamEnd::Cut),
             "! a song.mp3 of rui broke off at 1:13 of 3:40: the server closed the connection that carried it",
         ),
         (
             74,
-            Err(rtsp::Failure::Silence { method: "GET_PARAMETER" }.into()),
+            Err(rtsp::RtspError::Silence { method: "GET_PARAMETER" }.into()),
             "! a song.mp3 of rui broke off at 1:14 of 3:40: the server did not answer GET_PARAMETER within 10 s",
         ),
     ] {
@@ -77,7 +78,7 @@ fn what_is_asked_for_is_heard_shown_and_ended() {
     desk.enter("/stop");
     desk.carry_out();
     assert_eq!(desk.sent, ["Stop"]);
-    desk.app.heard(ended(Ending::Stopped), desk.now);
+    desk.app.heard(ended(StreamEnd::Stopped), desk.now);
     assert_eq!(
         desk.last_row(),
         "ana @ 127.0.0.1:1234 · F1 help · Tab completes · PgUp looks back · Ctrl-C leaves"
@@ -129,7 +130,7 @@ fn why_nothing_is_heard_is_said() {
     assert!(!desk.sent.iter().any(|sent| sent.starts_with("listen")), "{:?}", desk.sent);
     desk.enter("/play rui c.mp3");
     desk.hear(&OFFER.replace("a song.mp3", "c.mp3"));
-    let why = Failed::NoSink(NoSink::NoCard("no PulseAudio or PipeWire is running".to_owned()));
+    let why = PlaybackError::NoSink(NoSink::NoCard("no PulseAudio or PipeWire is running".to_owned()));
     desk.app.heard(Err(why), desk.now);
     let shown = desk.picture().join("\n");
     for line in [

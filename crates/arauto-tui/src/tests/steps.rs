@@ -1,7 +1,7 @@
 //! Tests of sequences: names, passwords, cuts, mistakes, ways to leave.
 
 use super::*;
-use arauto_client::audio::publish::{News, OnAir, Question};
+use arauto_client::audio::publish::{News, OnAir, PermissionRequest};
 
 #[test]
 fn a_name_is_asked_for_until_it_is_given() {
@@ -61,7 +61,8 @@ fn what_is_played_to_others_is_asked_said_and_shown() {
     desk.hear("rui | ana | publish | rtsp://h/1?key=2 a\u{202e}.mp3");
     desk.carry_out();
     assert_eq!(desk.sent.last().unwrap(), "publish for rui: rtsp://h/1?key=2 a\u{202e}.mp3");
-    let question = |number, file: &str| Question { number, by: "rui".to_owned(), file: file.to_owned() };
+    let question =
+        |number, file: &str| PermissionRequest { number, by: "rui".to_owned(), file: file.to_owned() };
     for (number, file) in [(7, "a.mp3"), (8, "b.mp3"), (9, "c.mp3")] {
         desk.app.news(News::Asked(question(number, file)), desk.now);
     }

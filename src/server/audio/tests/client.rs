@@ -21,13 +21,13 @@ pub struct Client {
 
 /// A response.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Reply {
     pub status: u16,
     pub head: String,
     pub body: String,
 }
 
-impl Answer {
+impl Reply {
     /// A header's value.
     pub fn header(&self, name: &str) -> &str {
         let line = self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
@@ -66,12 +66,12 @@ impl Client {
     }
 
     /// Sends a request and waits for the response. `more` are headers.
-    pub fn ask(&mut self, method: &str, more: &str, body: &str) -> Answer {
+    pub fn ask(&mut self, method: &str, more: &str, body: &str) -> Reply {
         let url = self.url.clone();
         self.ask_at(&url, method, more, body)
     }
 
-    pub fn ask_at(&mut self, url: &str, method: &str, more: &str, body: &str) -> Answer {
+    pub fn ask_at(&mut self, url: &str, method: &str, more: &str, body: &str) -> Reply {
         self.sequence += 1;
         let length =
             if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
@@ -84,7 +84,7 @@ impl Client {
     }
 
     /// Reads the next response. Skips datagrams before it.
-    pub fn answer(&mut self) -> Answer {
+    pub fn answer(&mut self) -> Reply {
         loop {
             if self.reader.fill_buf().unwrap().first() == Some(&b'$') {
                 self.frame();
@@ -98,7 +98,7 @@ impl Client {
             let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
             self.reader.read_exact(&mut body).unwrap();
             let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-            return Answer { status, head, body: String::from_utf8(body).unwrap() };
+            return Reply { status, head, body: String::from_utf8(body).unwrap() };
         }
     }
 
@@ -133,7 +133,7 @@ impl Client {
         rest
     }
 
-    pub fn announce(&mut self) -> Answer {
+    pub fn announce(&mut self) -> Reply {
         let sdp = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=x\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 0 RTP/AVP 14\r\n\
                    a=range:npt=0-10\r\n";
         self.ask("ANNOUNCE", "Content-Type: application/sdp\r\n", sdp)

@@ -34,18 +34,18 @@ pub enum CredentialsError {
 
 /// The TLS configuration of new handshakes; clones share it.
 #[derive(Clone, Debug)]
-pub struct Credentials(Arc<ArcSwap<Loaded>>);
+pub struct Credentials(Arc<ArcSwap<LoadedCredentials>>);
 
 /// A TLS configuration made from files, ready for use.
 #[derive(Debug)]
-pub struct Loaded {
+pub struct LoadedCredentials {
     config: Arc<ServerConfig>,
     certificate: CertificateDer<'static>,
 }
 
 impl Credentials {
     /// Begins with this configuration.
-    pub fn new(first: Loaded) -> Self {
+    pub fn new(first: LoadedCredentials) -> Self {
         Self(Arc::new(ArcSwap::from_pointee(first)))
     }
 
@@ -56,7 +56,7 @@ impl Credentials {
 
     /// Replaces the configuration of handshakes that begin from now on. Returns whether the server's certificate is
     /// another one.
-    pub fn replace(&self, next: Loaded) -> bool {
+    pub fn replace(&self, next: LoadedCredentials) -> bool {
         let next = Arc::new(next);
         self.0.swap(Arc::clone(&next)).certificate != next.certificate
     }
@@ -66,7 +66,7 @@ impl Credentials {
 ///
 /// # Errors
 /// The first file that cannot be used, and why.
-pub fn load(tls: &Tls, log: &Logger) -> Result<Loaded, CredentialsError> {
+pub fn load(tls: &Tls, log: &Logger) -> Result<LoadedCredentials, CredentialsError> {
     let provider = Arc::new(ring::default_provider());
     let key = certified_key(tls, &provider, log)?;
     let certificate = key.cert[0].clone();
@@ -80,7 +80,7 @@ pub fn load(tls: &Tls, log: &Logger) -> Result<Loaded, CredentialsError> {
     // secrets for.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
-    Ok(Loaded { config: Arc::new(config), certificate })
+    Ok(LoadedCredentials { config: Arc::new(config), certificate })
 }
 
 /// Returns all faults of the files that the settings name, even if no listener speaks TLS.

@@ -8,7 +8,7 @@ use slog::{debug, info};
 
 use super::{Session, State, Wait};
 use crate::{
-    accounts::{Attempt, Origin, PasswordHash, Secret, Verdict},
+    accounts::{Attempt, AttemptOrigin, PasswordHash, Secret, Verdict},
     server::{
         admission::auth::{
             self, Buffered, Credential, LoginAttempt, LoginOutcome, LoginPolicy, LoginRefusal, NameOwner,
@@ -92,9 +92,9 @@ impl Session {
         }
         let account = login.name.key().clone();
         let origin = if self.peer.is_proxied() {
-            Origin::Proxied(account.clone())
+            AttemptOrigin::Proxied(account.clone())
         } else {
-            Origin::from_address(self.peer.ip())
+            AttemptOrigin::from_address(self.peer.ip())
         };
         let verifier = self.config.worker.verifier.clone();
         // Dropped with the session, which removes the attempt from the verifier's queue.

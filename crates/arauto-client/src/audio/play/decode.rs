@@ -1,4 +1,4 @@
-//! [`Decoder`]: decodes units of encoded audio to samples.
+//! [`AudioDecoder`]: decodes units of encoded audio to samples.
 
 mod mpeg;
 mod opus;
@@ -24,28 +24,28 @@ pub enum Decoded {
 /// Error: a unit is not valid in the announced format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the audio is not in the format that was announced")]
-pub struct Broken;
+pub struct DecodeError;
 
 /// Decodes the units of one stream in order. Never panics, whatever the input.
-pub struct Decoder {
+pub struct AudioDecoder {
     spec: Spec,
     format: Format,
     kind: Kind,
 }
 
 enum Kind {
-    Mpeg(Box<mpeg::Decoder>),
-    Opus(Box<opus::Decoder>),
+    Mpeg(Box<mpeg::MpegDecoder>),
+    Opus(Box<opus::OpusDecoder>),
     L16,
 }
 
-impl Decoder {
+impl AudioDecoder {
     /// Creates a decoder for a stream whose first unit is `first`.
     ///
     /// # Errors
     /// If `first` is not a valid unit of `format`.
-    pub fn new(format: Format, first: &Unit) -> Result<Self, Broken> {
-        let spec = spec(format, first).ok_or(Broken)?;
+    pub fn new(format: Format, first: &Unit) -> Result<Self, DecodeError> {
+        let spec = spec(format, first).ok_or(DecodeError)?;
         Ok(Self { spec, format, kind: Kind::new(format, spec, first)? })
     }
 
@@ -59,7 +59,7 @@ impl Decoder {
     ///
     /// # Errors
     /// If the unit cannot be decoded. `out` is then unchanged, and later units may still succeed.
-    pub fn decode(&mut self, unit: &Unit, lost: bool, out: &mut Vec<f32>) -> Result<Decoded, Broken> {
+    pub fn decode(&mut self, unit: &Unit, lost: bool, out: &mut Vec<f32>) -> Result<Decoded, DecodeError> {
         let begin = out.len();
         let (kind, spec) = (&mut self.kind, self.spec);
         // The decoders are third-party code and their input is untrusted: a panic counts as a broken unit.
@@ -76,7 +76,7 @@ impl Decoder {
             if let Ok(kind) = Kind::new(self.format, spec, unit) {
                 self.kind = kind;
             }
-            Err(Broken)
+            Err(DecodeError)
         });
         if done.is_err() {
             out.truncate(begin);
@@ -89,10 +89,10 @@ impl Decoder {
 }
 
 impl Kind {
-    fn new(format: Format, spec: Spec, unit: &Unit) -> Result<Self, Broken> {
+    fn new(format: Format, spec: Spec, unit: &Unit) -> Result<Self, DecodeError> {
         Ok(match format {
-            Format::Mp3 => Self::Mpeg(Box::new(mpeg::Decoder::new(unit)?)),
-            Format::Opus { .. } => Self::Opus(Box::new(opus::Decoder::new(spec.channels))),
+            Format::Mp3 => Self::Mpeg(Box::new(mpeg::MpegDecoder::new(unit)?)),
+            Format::Opus { .. } => Self::Opus(Box::new(opus::OpusDecoder::new(spec.channels))),
             Format::L16 { .. } => Self::L16,
         })
     }
@@ -129,7 +129,7 @@ mod tests {
         #[test]
         fn whatever_comes(units in prop::collection::vec((any::<u8>(), prop::collection::vec(any::<u8>(), 0..200), any::<bool>()), 1..20)) {
             for format in [Format::Mp3, Format::Opus { channels: 2 }, Format::L16 { rate: 8_000, channels: 1 }] {
-                let mut decoder: Option<Decoder> = None;
+                let mut decoder: Option<AudioDecoder> = None;
                 for (first, rest, lost) in &units {
                     let mut bytes = match format {
                         // A frame of 104 bytes: layer III, 32 kbit/s, 44.1 kHz.
@@ -142,7 +142,7 @@ mod tests {
                     }
                     let unit = Unit { timestamp: 0, ticks: 0, bytes };
                     if decoder.is_none() {
-                        decoder = Decoder::new(format, &unit).ok();
+                        decoder = AudioDecoder::new(format, &unit).ok();
                     }
                     let Some(decoder) = &mut decoder else { continue };
                     let mut out = Vec::new();

@@ -8,29 +8,29 @@ use tokio::{
 };
 
 use super::{
-    player::{Failed, Order, Played, Progress, Wanted, play},
+    player::{PlaybackCommand, PlaybackError, PlaybackOptions, PlaybackProgress, Played, play},
     sink::Output,
     volume::Volume,
 };
-use crate::{dial::Dialer, rtsp::Way};
+use crate::{dial::Dialer, rtsp::Transport};
 
-/// Capacity of the queue of orders to the player thread.
-const MAX_ORDERS: usize = 8;
+/// Capacity of the queue of commands to the player thread.
+const MAX_COMMANDS: usize = 8;
 
 /// A stream that plays or is about to. Dropping it stops the stream.
 pub struct Listener {
-    orders: mpsc::Sender<Order>,
-    progress: watch::Receiver<Progress>,
-    over: oneshot::Receiver<Result<Played, Failed>>,
+    commands: mpsc::Sender<PlaybackCommand>,
+    progress: watch::Receiver<PlaybackProgress>,
+    over: oneshot::Receiver<Result<Played, PlaybackError>>,
 }
 
 /// An event of a [`Listener`].
 #[derive(Debug)]
 pub enum Heard {
     /// New progress.
-    More(Progress),
+    More(PlaybackProgress),
     /// The stream ended, or failed.
-    Over(Result<Played, Failed>),
+    Over(Result<Played, PlaybackError>),
 }
 
 impl Listener {
@@ -39,20 +39,26 @@ impl Listener {
     /// # Errors
     /// If the runtime or the thread cannot be created.
     pub fn begin(dialer: Dialer, address: String, volume: Volume) -> io::Result<Self> {
-        let (orders, mut ordered) = mpsc::channel(MAX_ORDERS);
-        let (tell, progress) = watch::channel(Progress::default());
+        let (commands, mut received) = mpsc::channel(MAX_COMMANDS);
+        let (tell, progress) = watch::channel(PlaybackProgress::default());
         let (end, over) = oneshot::channel();
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         thread::Builder::new().name("player".to_owned()).spawn(move || {
             let heard = runtime.block_on(async {
                 let ready = Output::Card.prepare()?;
-                let wanted = Wanted { dialer: &dialer, address: &address, way: Way::Udp, ready, volume };
-                play(wanted, &mut ordered, &tell).await
+                let wanted = PlaybackOptions {
+                    dialer: &dialer,
+                    address: &address,
+                    way: Transport::Udp,
+                    ready,
+                    volume,
+                };
+                play(wanted, &mut received, &tell).await
             });
             // The receiver is gone if the listener was dropped.
             let _ = end.send(heard);
         })?;
-        Ok(Self { orders, progress, over })
+        Ok(Self { commands, progress, over })
     }
 
     /// Waits for the next event. Cancel-safe. Must not be called again after [`Heard::Over`].
@@ -60,20 +66,20 @@ impl Listener {
         select! {
             biased;
             over = &mut self.over => {
-                Heard::Over(over.unwrap_or_else(|_| Err(Failed::Sink(io::Error::other("the player died")))))
+                Heard::Over(over.unwrap_or_else(|_| Err(PlaybackError::Sink(io::Error::other("the player died")))))
             }
             Ok(()) = self.progress.changed() => Heard::More(self.progress.borrow_and_update().clone()),
         }
     }
 
-    /// Sends an order to the player thread. Drops the order if the queue is full.
-    pub fn order(&self, order: Order) {
-        let _ = self.orders.try_send(order);
+    /// Sends a command to the player thread. Drops the command if the queue is full.
+    pub fn command(&self, command: PlaybackCommand) {
+        let _ = self.commands.try_send(command);
     }
 }
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        self.order(Order::Stop);
+        self.command(PlaybackCommand::Stop);
     }
 }

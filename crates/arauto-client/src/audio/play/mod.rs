@@ -27,7 +27,9 @@ pub mod volume;
 pub mod words;
 
 pub use listener::{Heard, Listener};
-pub use player::{Ending, Failed, Order, Played, Progress, Stage, Wanted, play};
+pub use player::{
+    PlaybackCommand, PlaybackError, PlaybackOptions, PlaybackProgress, Played, Stage, StreamEnd, play,
+};
 pub use sink::{NoSink, Output, Ready};
 pub use volume::Volume;
 

@@ -15,14 +15,14 @@ use tokio::{
 };
 
 use super::{
-    playout::{Figures, Pace, Playout},
-    report::{Reports, Said},
+    playout::{ClockSource, Figures, Playout},
+    report::{Reports, StreamStatus},
     sink::{NoSink, Ready, Sink},
     volume::{Loudness, Volume},
 };
 use crate::{
     dial::Dialer,
-    rtsp::{self, RtspEvent, StreamSession, Way},
+    rtsp::{self, RtspEvent, StreamSession, Transport},
 };
 
 /// Time to wait for the first datagram by UDP before the stream is requested interleaved in the RTSP connection.
@@ -36,7 +36,7 @@ const REORDER_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// A request of the listener to the player.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
+pub enum PlaybackCommand {
     /// Sets the volume from now on.
     Volume(Volume),
     /// Stops playback.
@@ -57,7 +57,7 @@ pub enum Stage {
 
 /// Progress of playback, for display.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Progress {
+pub struct PlaybackProgress {
     /// Phase of playback.
     pub stage: Stage,
     /// Counts and durations so far.
@@ -72,10 +72,10 @@ pub struct Progress {
 
 /// Reason why playback failed.
 #[derive(Debug, thiserror::Error)]
-pub enum Failed {
+pub enum PlaybackError {
     /// The stream does not exist, or broke off.
     #[error(transparent)]
-    Stream(#[from] rtsp::Failure),
+    Stream(#[from] rtsp::RtspError),
     /// The output cannot be opened.
     #[error(transparent)]
     NoSink(#[from] NoSink),
@@ -86,7 +86,7 @@ pub enum Failed {
 
 /// How a stream ended that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub enum StreamEnd {
     /// The listener stopped it.
     Stopped,
     /// The server said so (RTCP BYE): its publisher ended it, or the server did.
@@ -101,44 +101,44 @@ pub struct Played {
     /// Counts and durations up to the end.
     pub figures: Figures,
     /// How it ended.
-    pub ending: Ending,
+    pub ending: StreamEnd,
 }
 
 /// Parameters of [`play`].
-pub struct Wanted<'a> {
+pub struct PlaybackOptions<'a> {
     /// Connects to the server.
     pub dialer: &'a Dialer,
     /// Address of the stream.
     pub address: &'a str,
     /// Transport to try first.
-    pub way: Way,
+    pub way: Transport,
     /// Output to play to.
     pub ready: Ready,
     /// Initial volume.
     pub volume: Volume,
 }
 
-/// Plays until the stream ends or [`Order::Stop`] comes, and returns once the sink has taken all audio.
+/// Plays until the stream ends or [`PlaybackCommand::Stop`] comes, and returns once the sink has taken all audio.
 ///
 /// # Errors
 /// If the stream or the output fails first. Audio received until then is played all the same.
 pub async fn play(
-    wanted: Wanted<'_>,
-    orders: &mut mpsc::Receiver<Order>,
-    progress: &watch::Sender<Progress>,
-) -> Result<Played, Failed> {
-    let Wanted { dialer, address, way, ready, mut volume } = wanted;
+    wanted: PlaybackOptions<'_>,
+    commands: &mut mpsc::Receiver<PlaybackCommand>,
+    progress: &watch::Sender<PlaybackProgress>,
+) -> Result<Played, PlaybackError> {
+    let PlaybackOptions { dialer, address, way, ready, mut volume } = wanted;
     let begun = {
         let beginning = begin(dialer, address, way, progress);
         pin!(beginning);
         loop {
             select! {
                 begun = &mut beginning => break begun?,
-                order = orders.recv() => match order {
-                    Some(Order::Volume(wanted)) => volume = wanted,
+                command = commands.recv() => match command {
+                    Some(PlaybackCommand::Volume(wanted)) => volume = wanted,
                     // Closing the connection ends the session on it.
-                    Some(Order::Stop) | None => {
-                        return Ok(Played { figures: Figures::default(), ending: Ending::Stopped });
+                    Some(PlaybackCommand::Stop) | None => {
+                        return Ok(Played { figures: Figures::default(), ending: StreamEnd::Stopped });
                     }
                 }
             }
@@ -146,7 +146,7 @@ pub async fn play(
     };
     let (description, mut session, first) = begun;
     progress.send_modify(|progress| progress.from = session.position());
-    let heard = listen(&mut session, &description, first, ready, volume, orders, progress).await;
+    let heard = listen(&mut session, &description, first, ready, volume, commands, progress).await;
     session.end().await;
     heard
 }
@@ -156,11 +156,11 @@ pub async fn play(
 async fn begin(
     dialer: &Dialer,
     address: &str,
-    way: Way,
-    progress: &watch::Sender<Progress>,
-) -> Result<(Description, StreamSession, Option<RtspEvent>), rtsp::Failure> {
+    way: Transport,
+    progress: &watch::Sender<PlaybackProgress>,
+) -> Result<(Description, StreamSession, Option<RtspEvent>), rtsp::RtspError> {
     let (description, mut session) = StreamSession::play(dialer, address, way).await?;
-    if session.way() == Way::Interleaved {
+    if session.way() == Transport::Interleaved {
         return Ok((description, session, None));
     }
     if let Ok(first) = timeout_at(Instant::now() + FIRST_TIMEOUT, session.next()).await {
@@ -168,25 +168,25 @@ async fn begin(
     }
     session.end().await;
     progress.send_modify(|progress| progress.fell_back = true);
-    let (description, session) = StreamSession::play(dialer, address, Way::Interleaved).await?;
+    let (description, session) = StreamSession::play(dialer, address, Transport::Interleaved).await?;
     Ok((description, session, None))
 }
 
 /// Source of a stream's events.
 pub trait Incoming {
     /// Waits for the next event. Cancel-safe.
-    fn next(&mut self) -> impl Future<Output = Result<RtspEvent, rtsp::Failure>>;
+    fn next(&mut self) -> impl Future<Output = Result<RtspEvent, rtsp::RtspError>>;
 
     /// Sends RTCP packets to the server.
-    fn report(&self, packets: &[u8]) -> impl Future<Output = Result<(), rtsp::Failure>>;
+    fn report(&self, packets: &[u8]) -> impl Future<Output = Result<(), rtsp::RtspError>>;
 }
 
 impl Incoming for StreamSession {
-    async fn next(&mut self) -> Result<RtspEvent, rtsp::Failure> {
+    async fn next(&mut self) -> Result<RtspEvent, rtsp::RtspError> {
         Self::next(self).await
     }
 
-    async fn report(&self, packets: &[u8]) -> Result<(), rtsp::Failure> {
+    async fn report(&self, packets: &[u8]) -> Result<(), rtsp::RtspError> {
         self.send_rtcp(packets).await
     }
 }
@@ -201,9 +201,9 @@ pub async fn listen(
     first: Option<RtspEvent>,
     ready: Ready,
     volume: Volume,
-    orders: &mut mpsc::Receiver<Order>,
-    progress: &watch::Sender<Progress>,
-) -> Result<Played, Failed> {
+    commands: &mut mpsc::Receiver<PlaybackCommand>,
+    progress: &watch::Sender<PlaybackProgress>,
+) -> Result<Played, PlaybackError> {
     let mut player = Player::new(description, ready, volume);
     progress.send_modify(|progress| {
         (progress.stage, progress.length) = (Stage::Waiting, description.length);
@@ -224,10 +224,10 @@ pub async fn listen(
                     player.end();
                 }
             },
-            order = orders.recv() => match order {
-                Some(Order::Volume(volume)) => player.loudness.set(volume),
+            command = commands.recv() => match command {
+                Some(PlaybackCommand::Volume(volume)) => player.loudness.set(volume),
                 // A closed channel means that the listener is gone.
-                Some(Order::Stop) | None => is_wanted = false,
+                Some(PlaybackCommand::Stop) | None => is_wanted = false,
             },
             sink = opened(&mut player.opening) => {
                 player.opening = None;
@@ -243,7 +243,7 @@ pub async fn listen(
         }
     }
     if let Some(sink) = player.sink.take() {
-        sink.finish().await.map_err(Failed::Sink)?;
+        sink.finish().await.map_err(PlaybackError::Sink)?;
     }
     // Report the final position, however recent the last update is.
     player.told = None;
@@ -283,7 +283,7 @@ impl Player {
         let _ = getrandom::fill(&mut number);
         Self {
             began: Instant::now(),
-            playout: Playout::new(description, ready.pace()),
+            playout: Playout::new(description, ready.clock()),
             reports: Reports::new(u32::from_ne_bytes(number), Duration::ZERO),
             loudness: Loudness::new(volume),
             ready: Some(ready),
@@ -307,7 +307,7 @@ impl Player {
         match event {
             RtspEvent::Rtp(datagram) => self.playout.take(now, &datagram),
             RtspEvent::Rtcp(packets) => {
-                if self.reports.take(now, &packets) == Said::Over {
+                if self.reports.take(now, &packets) == StreamStatus::Over {
                     self.over.get_or_insert_with(|| Instant::now() + REORDER_TIMEOUT);
                 }
             }
@@ -320,11 +320,11 @@ impl Player {
         self.playout.end();
     }
 
-    fn ending(&self, is_wanted: bool) -> Ending {
+    fn ending(&self, is_wanted: bool) -> StreamEnd {
         match (is_wanted, self.over) {
-            (false, _) => Ending::Stopped,
-            (true, Some(_)) => Ending::Over,
-            (true, None) => Ending::Cut,
+            (false, _) => StreamEnd::Stopped,
+            (true, Some(_)) => StreamEnd::Over,
+            (true, None) => StreamEnd::Cut,
         }
     }
 
@@ -333,7 +333,7 @@ impl Player {
     }
 
     /// Gives the sink as many frames as it has room for. A sound card gets silence until audio is ready.
-    fn feed(&mut self) -> Result<(), Failed> {
+    fn feed(&mut self) -> Result<(), PlaybackError> {
         if self.over.is_some_and(|over| over <= Instant::now()) {
             self.end();
         }
@@ -346,7 +346,7 @@ impl Player {
             self.opening = Some(Box::pin(ready.open(spec)));
         }
         let Some(sink) = &mut self.sink else { return Ok(()) };
-        let room = sink.room().map_err(Failed::Sink)?;
+        let room = sink.room().map_err(PlaybackError::Sink)?;
         if room == 0 {
             return Ok(());
         }
@@ -354,12 +354,12 @@ impl Player {
         self.samples.clear();
         if self.has_begun {
             self.playout.pull(now, room, &mut self.samples);
-        } else if sink.pace() == Pace::Card {
+        } else if sink.clock() == ClockSource::Card {
             self.samples.resize(room * usize::from(self.channels), 0.0);
         }
         if !self.samples.is_empty() {
             self.loudness.apply(self.channels, &mut self.samples);
-            sink.write(&self.samples).map_err(Failed::Sink)?;
+            sink.write(&self.samples).map_err(PlaybackError::Sink)?;
         }
         Ok(())
     }
@@ -369,7 +369,7 @@ impl Player {
         self.reports.due(now, &mut self.playout)
     }
 
-    fn tell(&mut self, progress: &watch::Sender<Progress>) {
+    fn tell(&mut self, progress: &watch::Sender<PlaybackProgress>) {
         if self.told.is_some_and(|told| told.elapsed() < PROGRESS_INTERVAL) {
             return;
         }

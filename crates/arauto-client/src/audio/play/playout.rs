@@ -12,7 +12,7 @@ use arauto_rtsp::{
 use super::{
     Spec,
     conceal::Concealer,
-    decode::Decoder,
+    decode::AudioDecoder,
     delay,
     jitter::{Counts, JitterBuffer, Taken},
     stretch::Stretch,
@@ -20,7 +20,7 @@ use super::{
 
 /// The clock that decides when a sample is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pace {
+pub enum ClockSource {
     /// The clock of the consumer, such as a sound card. Audio that is missing when due is concealed. The speed is
     /// adjusted slightly, so that the buffer neither grows nor shrinks.
     Card,
@@ -92,7 +92,7 @@ pub struct Figures {
 /// Turns datagrams into samples. Memory is bounded by [`JitterBuffer`] and the samples of one datagram.
 pub struct Playout {
     format: Format,
-    pace: Pace,
+    clock: ClockSource,
     jitter: JitterBuffer,
     unpacker: Unpacker,
     /// Units of the last datagram that are not decoded yet, each with the tick at which it is due.
@@ -127,7 +127,7 @@ pub struct Playout {
 /// State that exists once the audio format is known.
 struct Sound {
     spec: Spec,
-    decoder: Decoder,
+    decoder: AudioDecoder,
     concealer: Concealer,
     stretch: Stretch,
     samples: Vec<f32>,
@@ -136,7 +136,7 @@ struct Sound {
 impl Sound {
     /// For a stream whose first unit is `first`; `None` if that is not a valid unit.
     fn new(format: Format, first: &Unit) -> Option<Self> {
-        let decoder = Decoder::new(format, first).ok()?;
+        let decoder = AudioDecoder::new(format, first).ok()?;
         let spec = decoder.spec();
         let (concealer, stretch) = (Concealer::new(spec), Stretch::new(spec));
         Some(Self { spec, decoder, concealer, stretch, samples: Vec::new() })
@@ -146,11 +146,11 @@ impl Sound {
 impl Playout {
     /// Creates the playout of a described stream.
     #[must_use]
-    pub fn new(description: &Description, pace: Pace) -> Self {
+    pub fn new(description: &Description, clock: ClockSource) -> Self {
         let Description { format, payload_type, .. } = *description;
         Self {
             format,
-            pace,
+            clock,
             jitter: JitterBuffer::new(payload_type, format.clock_rate()),
             unpacker: Unpacker::new(format),
             units: VecDeque::new(),
@@ -227,8 +227,8 @@ impl Playout {
         self.sound.is_some()
     }
 
-    /// Appends at most `frames` frames, interleaved, and returns how many. With [`Pace::Card`], fewer than `frames`
-    /// only at the end; with [`Pace::Sender`], as many as there are now: call again when a datagram arrives, and at
+    /// Appends at most `frames` frames, interleaved, and returns how many. With [`ClockSource::Card`], fewer than `frames`
+    /// only at the end; with [`ClockSource::Sender`], as many as there are now: call again when a datagram arrives, and at
     /// [`Self::look_again`].
     pub fn pull(&mut self, now: Duration, frames: usize, out: &mut Vec<f32>) -> usize {
         self.correct(now);
@@ -262,7 +262,7 @@ impl Playout {
 
     /// Whether a file exceeds the elapsed time by more than [`MAX_AHEAD`].
     fn is_ahead(&self, now: Duration) -> bool {
-        let (Some(sound), Some(begun), Pace::Sender) = (&self.sound, self.begun, self.pace) else {
+        let (Some(sound), Some(begun), ClockSource::Sender) = (&self.sound, self.begun, self.clock) else {
             return false;
         };
         let given = sound.spec.time(self.played + self.concealed + self.waited + self.filling);
@@ -312,7 +312,7 @@ impl Playout {
     /// Updates the smoothed lead time of the newest datagram.
     fn observe(&mut self, now: Duration) {
         let (Some(newest), Some(sound)) = (self.jitter.newest(), &self.sound) else { return };
-        if self.pace == Pace::Sender {
+        if self.clock == ClockSource::Sender {
             return;
         }
         let not_heard = sound.spec.time(sound.stretch.waiting() as u64).as_secs_f64();

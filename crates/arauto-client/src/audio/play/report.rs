@@ -16,7 +16,7 @@ const NAME: &str = "listener";
 
 /// State of the stream according to received RTCP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Said {
+pub enum StreamStatus {
     /// The stream goes on.
     More,
     /// The stream ended (BYE).
@@ -40,17 +40,17 @@ impl Reports {
     }
 
     /// Reads RTCP packets that arrived at `now`. Ignores invalid ones.
-    pub fn take(&mut self, now: Duration, packets: &[u8]) -> Said {
-        let Ok(packets) = Compound::parse(packets) else { return Said::More };
+    pub fn take(&mut self, now: Duration, packets: &[u8]) -> StreamStatus {
+        let Ok(packets) = Compound::parse(packets) else { return StreamStatus::More };
         for packet in packets {
             match packet {
                 Ok(Packet::Sr(report)) => self.sender = Some((Ntp(report.ntp_timestamp()), now)),
-                Ok(Packet::Bye(_)) => return Said::Over,
+                Ok(Packet::Bye(_)) => return StreamStatus::Over,
                 Ok(_) => {}
                 Err(_) => break,
             }
         }
-        Said::More
+        StreamStatus::More
     }
 
     /// Returns a report if one is due and a datagram was received.
@@ -89,7 +89,7 @@ mod tests {
     use rtcp_types::{Bye, SenderReport};
 
     use super::*;
-    use crate::audio::play::playout::Pace;
+    use crate::audio::play::playout::ClockSource;
 
     fn packets(all: &rtcp_types::CompoundBuilder<'_>) -> Vec<u8> {
         let mut bytes = vec![0; 256];
@@ -102,14 +102,14 @@ mod tests {
     fn what_was_received_is_said_every_five_seconds() {
         let s = Duration::from_secs;
         let format = Format::L16 { rate: 8_000, channels: 1 };
-        let mut playout = Playout::new(&Description::new(format, "", None), Pace::Sender);
+        let mut playout = Playout::new(&Description::new(format, "", None), ClockSource::Sender);
         let mut reports = Reports::new(5, s(0));
         assert_eq!(reports.due(s(5), &mut playout), None, "nothing was received");
         for sequence in [10_u8, 11, 13] {
             playout.take(s(5), &[0x80, 96, 0, sequence, 0, 0, 0, 0, 0, 0, 0, 7, 1, 2]);
         }
         let said = SenderReport::builder(7).ntp_timestamp(0x0102_0304_0506_0708);
-        assert_eq!(reports.take(s(9), &packets(&Compound::builder().add_packet(said))), Said::More);
+        assert_eq!(reports.take(s(9), &packets(&Compound::builder().add_packet(said))), StreamStatus::More);
         assert_eq!(reports.due(s(9), &mut playout), None);
         let report = reports.due(s(10), &mut playout).unwrap();
         let compound = Compound::parse(&report).unwrap();
@@ -126,11 +126,11 @@ mod tests {
     fn the_end_is_heard_and_nonsense_is_not() {
         let mut reports = Reports::new(5, Duration::ZERO);
         for nonsense in [&[][..], b"hello", &[0x80, 203], &[0x81, 200, 0, 9, 0]] {
-            assert_eq!(reports.take(Duration::ZERO, nonsense), Said::More);
+            assert_eq!(reports.take(Duration::ZERO, nonsense), StreamStatus::More);
         }
         let all = Compound::builder()
             .add_packet(ReceiverReport::builder(7))
             .add_packet(Bye::builder().add_source(7));
-        assert_eq!(reports.take(Duration::ZERO, &packets(&all)), Said::Over);
+        assert_eq!(reports.take(Duration::ZERO, &packets(&all)), StreamStatus::Over);
     }
 }

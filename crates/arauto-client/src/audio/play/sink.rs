@@ -13,14 +13,14 @@ use std::{io, path::PathBuf};
 
 use futures_util::future::BoxFuture;
 
-use super::{Spec, playout::Pace};
+use super::{Spec, playout::ClockSource};
 
 pub use null::Null;
 
 /// Takes interleaved samples from -1 to 1.
 pub trait Sink: Send {
     /// The clock that decides when a sample is due.
-    fn pace(&self) -> Pace;
+    fn clock(&self) -> ClockSource;
 
     /// Number of frames that can be written now. The caller asks again some milliseconds later.
     ///
@@ -107,10 +107,10 @@ impl Output {
 impl Ready {
     /// The clock that the sink will follow.
     #[must_use]
-    pub fn pace(&self) -> Pace {
+    pub fn clock(&self) -> ClockSource {
         match self {
-            Self::Card(_) | Self::Made(_) => Pace::Card,
-            Self::File(_) | Self::Stdout => Pace::Sender,
+            Self::Card(_) | Self::Made(_) => ClockSource::Card,
+            Self::File(_) | Self::Stdout => ClockSource::Sender,
         }
     }
 

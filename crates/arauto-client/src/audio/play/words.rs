@@ -2,7 +2,7 @@
 
 use std::{fmt::Write, time::Duration};
 
-use super::player::{Progress, Stage};
+use super::player::{PlaybackProgress, Stage};
 
 /// Missing part of a file that [`is_short`] never reports: what a listener misses at the beginning, and rounding, are
 /// less.
@@ -12,7 +12,7 @@ const MAX_SHORTFALL: Duration = Duration::from_secs(15);
 
 /// Progress in one line: position, queued audio, and losses.
 #[must_use]
-pub fn line(progress: &Progress) -> String {
+pub fn line(progress: &PlaybackProgress) -> String {
     let figures = progress.figures;
     match progress.stage {
         Stage::Asking => return "asking the server".to_owned(),
@@ -27,7 +27,7 @@ pub fn line(progress: &Progress) -> String {
 
 /// `1:12 of 3:40`, or `1:12` if the length is unknown.
 #[must_use]
-pub fn place(progress: &Progress) -> String {
+pub fn place(progress: &PlaybackProgress) -> String {
     let place = clock(elapsed(progress));
     match progress.length {
         Some(length) => format!("{place} of {}", clock(length)),
@@ -36,7 +36,7 @@ pub fn place(progress: &Progress) -> String {
 }
 
 /// How much of the file has passed, including what passed before this listener joined.
-fn elapsed(progress: &Progress) -> Duration {
+fn elapsed(progress: &PlaybackProgress) -> Duration {
     let figures = progress.figures;
     progress.from.unwrap_or_default() + figures.played + figures.concealed + figures.skipped
 }
@@ -47,7 +47,7 @@ fn elapsed(progress: &Progress) -> Duration {
 /// A length may be an estimate (an MP3 without a header that counts its frames), so a tenth of it may be missing,
 /// within `MIN_SHORTFALL` and `MAX_SHORTFALL`.
 #[must_use]
-pub fn is_short(progress: &Progress) -> bool {
+pub fn is_short(progress: &PlaybackProgress) -> bool {
     let tolerated = |length: Duration| (length / 10).clamp(MIN_SHORTFALL, MAX_SHORTFALL);
     let length = progress.length.filter(|_| progress.from.is_some());
     length.is_some_and(|length| elapsed(progress) + tolerated(length) < length)
@@ -55,12 +55,12 @@ pub fn is_short(progress: &Progress) -> bool {
 
 /// Whether a finished stream was played to the end of its file. `false` if that cannot be known, as in [`is_short`].
 #[must_use]
-pub fn is_whole(progress: &Progress) -> bool {
+pub fn is_whole(progress: &PlaybackProgress) -> bool {
     progress.length.is_some() && progress.from.is_some() && !is_short(progress)
 }
 
 /// ` · lost 3 of 1042 (0.3 %), 0.1 s concealed · 2.5 s skipped to catch up`, or the parts of it that apply.
-fn lost(progress: &Progress) -> String {
+fn lost(progress: &PlaybackProgress) -> String {
     let figures = progress.figures;
     let counts = figures.counts;
     let gone = counts.missed;
@@ -87,7 +87,7 @@ fn lost(progress: &Progress) -> String {
 
 /// Losses, for display at the end; `None` if there were none.
 #[must_use]
-pub fn remark(progress: &Progress) -> Option<String> {
+pub fn remark(progress: &PlaybackProgress) -> Option<String> {
     Some(lost(progress)).filter(|lost| !lost.is_empty()).map(|lost| lost.trim_start_matches(" · ").to_owned())
 }
 
@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn lines() {
         let s = Duration::from_secs;
-        let mut progress = Progress::default();
+        let mut progress = PlaybackProgress::default();
         assert_eq!(line(&progress), "asking the server");
         progress.stage = Stage::Waiting;
         assert_eq!(line(&progress), "waiting for the first audio");

@@ -12,11 +12,11 @@ use tokio::{
 };
 
 use super::{
-    pace::Pace,
     packets::Packets,
     reading::{Read, Reading},
+    schedule::SendSchedule,
 };
-use crate::rtsp::{Failure, RtspEvent, StreamSession};
+use crate::rtsp::{RtspError, RtspEvent, StreamSession};
 
 /// Time from the first report to the first audio. The server informs the client that asked once it receives from the
 /// publisher. Audio sent before that client has connected would be lost on it.
@@ -39,7 +39,7 @@ pub enum Control {
 
 /// Progress of a broadcast.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
+pub struct PublishProgress {
     /// How much of the file was sent.
     pub elapsed: Duration,
     /// Whether the broadcast is paused.
@@ -63,7 +63,7 @@ pub enum Over {
 pub struct Broadcast {
     session: StreamSession,
     reading: Reading,
-    pace: Pace,
+    schedule: SendSchedule,
     packets: Packets,
     /// Read, but not sent yet.
     next: Option<Payload>,
@@ -71,7 +71,7 @@ pub struct Broadcast {
     read: Option<Over>,
     /// Position in the file at which the audio sent so far ends.
     end: u64,
-    progress: watch::Sender<Progress>,
+    progress: watch::Sender<PublishProgress>,
 }
 
 impl Broadcast {
@@ -82,13 +82,13 @@ impl Broadcast {
     pub fn new(
         session: StreamSession,
         reading: Reading,
-        progress: watch::Sender<Progress>,
+        progress: watch::Sender<PublishProgress>,
     ) -> Result<Self, getrandom::Error> {
         let format = reading.format;
         Ok(Self {
             session,
             reading,
-            pace: Pace::new(Instant::now() + HEAD_START, format.clock_rate()),
+            schedule: SendSchedule::new(Instant::now() + HEAD_START, format.clock_rate()),
             packets: Packets::new(format.payload_type())?,
             next: None,
             read: None,
@@ -101,12 +101,12 @@ impl Broadcast {
     ///
     /// # Errors
     /// If the connection breaks, or the server stops accepting data.
-    pub async fn run(mut self, mut controls: mpsc::Receiver<Control>) -> Result<Over, Failure> {
+    pub async fn run(mut self, mut controls: mpsc::Receiver<Control>) -> Result<Over, RtspError> {
         let mut report_at = Instant::now();
         loop {
             let due = match (&self.next, &self.read) {
-                (Some(payload), _) => self.pace.due(payload.position),
-                (None, Some(_)) => self.pace.over(self.end),
+                (Some(payload), _) => self.schedule.due(payload.position),
+                (None, Some(_)) => self.schedule.over(self.end),
                 (None, None) => None,
             };
             let wants_more = self.next.is_none() && self.read.is_none();
@@ -135,24 +135,24 @@ impl Broadcast {
                     RtspEvent::Rtp(_) | RtspEvent::Rtcp(_) => {}
                 },
                 control = controls.recv() => match control {
-                    Some(Control::Pause) => self.pace.pause(Instant::now()),
-                    Some(Control::Resume) => self.pace.resume(Instant::now()),
+                    Some(Control::Pause) => self.schedule.pause(Instant::now()),
+                    Some(Control::Resume) => self.schedule.resume(Instant::now()),
                     Some(Control::Stop) | None => return self.finish(Over::Stopped).await,
                 },
             }
-            let is_paused = self.pace.is_paused();
+            let is_paused = self.schedule.is_paused();
             self.progress.send_if_modified(|progress| {
                 std::mem::replace(&mut progress.is_paused, is_paused) != is_paused
             });
         }
     }
 
-    async fn send(&mut self, payload: &Payload) -> Result<(), Failure> {
-        let (ticks, is_first) = self.pace.send(payload.position, Instant::now());
+    async fn send(&mut self, payload: &Payload) -> Result<(), RtspError> {
+        let (ticks, is_first) = self.schedule.send(payload.position, Instant::now());
         let packet = self.packets.rtp(&payload.bytes, ticks, is_first);
         in_time(self.session.send_rtp(&packet)).await?;
         self.end = payload.position + u64::from(payload.ticks);
-        let elapsed = self.pace.time(self.end);
+        let elapsed = self.schedule.time(self.end);
         self.progress.send_modify(|progress| progress.elapsed = elapsed);
         Ok(())
     }
@@ -160,10 +160,10 @@ impl Broadcast {
     /// A wall-clock time and the ticks that are played then: the present, or the beginning if that is still to come.
     fn now(&self) -> (Ntp, u64) {
         let now = Instant::now();
-        (Ntp::at(SystemTime::now() + self.pace.begins_in(now)), self.pace.now(now))
+        (Ntp::at(SystemTime::now() + self.schedule.begins_in(now)), self.schedule.now(now))
     }
 
-    async fn finish(self, over: Over) -> Result<Over, Failure> {
+    async fn finish(self, over: Over) -> Result<Over, RtspError> {
         let (ntp, ticks) = self.now();
         let goodbye = self.packets.goodbye(ntp, ticks);
         in_time(self.session.send_rtcp(&goodbye)).await?;
@@ -172,8 +172,8 @@ impl Broadcast {
     }
 }
 
-async fn in_time(sending: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
-    timeout(STALL_TIMEOUT, sending).await.unwrap_or(Err(Failure::Silence { method: "RECORD" }))
+async fn in_time(sending: impl Future<Output = Result<(), RtspError>>) -> Result<(), RtspError> {
+    timeout(STALL_TIMEOUT, sending).await.unwrap_or(Err(RtspError::Silence { method: "RECORD" }))
 }
 
 async fn at(moment: Option<Instant>) {

@@ -9,11 +9,11 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Broadcast, Control, NoReading, OnAir, Over, Progress, Reading};
+use super::{Broadcast, Control, NoReading, OnAir, Over, PublishProgress, Reading};
 use crate::{
     dial::Dialer,
     files::Opener,
-    rtsp::{StreamSession, Way},
+    rtsp::{StreamSession, Transport},
 };
 
 /// Time that opening and probing a file may take.
@@ -30,7 +30,7 @@ pub(super) struct Publication {
     /// Name of the file as `list_files` writes it.
     pub file: String,
     controls: mpsc::Sender<Control>,
-    progress: watch::Receiver<Progress>,
+    progress: watch::Receiver<PublishProgress>,
     has_begun: bool,
     /// Length of the file, if known.
     length: Option<Duration>,
@@ -40,7 +40,7 @@ pub(super) struct Publication {
 pub(super) struct Task {
     pub file: String,
     pub controls: mpsc::Receiver<Control>,
-    pub progress: watch::Sender<Progress>,
+    pub progress: watch::Sender<PublishProgress>,
 }
 
 /// Sent by the task when playback begins.
@@ -67,7 +67,7 @@ impl Outcome {
 impl Publication {
     pub fn new(own: String, by: String, file: String) -> (Self, Task) {
         let (controls, taken) = mpsc::channel(MAX_CONTROLS);
-        let (progress, shown) = watch::channel(Progress::default());
+        let (progress, shown) = watch::channel(PublishProgress::default());
         let task = Task { file: file.clone(), controls: taken, progress };
         (Self { own, by, file, controls, progress: shown, has_begun: false, length: None }, task)
     }
@@ -90,7 +90,7 @@ impl Publication {
     }
 
     pub fn shown(&self) -> OnAir {
-        let Progress { elapsed, is_paused } = *self.progress.borrow();
+        let PublishProgress { elapsed, is_paused } = *self.progress.borrow();
         let (file, by) = (self.file.clone(), self.by.clone());
         OnAir { file, by, elapsed, length: self.length, is_paused }
     }
@@ -102,7 +102,11 @@ pub(super) async fn run(
     dialer: &Dialer,
     rtsp: &str,
     file: &str,
-    (controls, progress, began): (mpsc::Receiver<Control>, watch::Sender<Progress>, mpsc::Sender<Began>),
+    (controls, progress, began): (
+        mpsc::Receiver<Control>,
+        watch::Sender<PublishProgress>,
+        mpsc::Sender<Began>,
+    ),
 ) -> Outcome {
     let not_begun = |why: &dyn std::fmt::Display| Outcome::NotBegun(Printable(why).to_string());
     let (folder, name) = (folder.clone(), file.to_owned());
@@ -113,7 +117,7 @@ pub(super) async fn run(
     };
     let length = reading.length;
     let description = Description::new(reading.format, file, length);
-    let broadcast = match StreamSession::publish(dialer, rtsp, &description, Way::Udp).await {
+    let broadcast = match StreamSession::publish(dialer, rtsp, &description, Transport::Udp).await {
         Ok(session) => Broadcast::new(session, reading, progress),
         Err(why) => return not_begun(&why),
     };

@@ -18,7 +18,7 @@ use super::{
     Control,
     publication::{Began, Outcome, Publication, Task},
 };
-use crate::{dial::Dialer, files::Opener, pace::Pace, text::MESSAGE_BYTES};
+use crate::{dial::Dialer, files::Opener, rate_limit::RateLimit, text::MESSAGE_BYTES};
 
 /// Maximum number of files played at once, including those for which the user is being asked.
 pub const MAX_AT_ONCE: usize = 4;
@@ -48,7 +48,7 @@ pub enum News {
     /// Send this to the server.
     Send(Line),
     /// Ask the user whether this may be played. [`Publisher::answer`] must follow within [`ASK_TIMEOUT`].
-    Asked(Question),
+    Asked(PermissionRequest),
     /// The question with this number was answered or has expired.
     Settled(u64),
     /// Playback of a file began.
@@ -79,7 +79,7 @@ pub enum News {
 
 /// A question to the user whether a file may be played.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Question {
+pub struct PermissionRequest {
     /// Number of the question, for the answer.
     pub number: u64,
     /// The client that asks for the file.
@@ -105,7 +105,7 @@ pub struct OnAir {
 
 /// A request of the user about files that are played.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
+pub enum PublishCommand {
     /// Pause; if paused, resume.
     Pause,
     /// Stop.
@@ -127,7 +127,7 @@ pub struct Publisher {
 enum Note {
     Summoned { own: String, by: String, data: String },
     Answered { number: u64, may: bool },
-    Ordered { order: Order, file: Option<String> },
+    Commanded { command: PublishCommand, file: Option<String> },
 }
 
 impl Publisher {
@@ -147,7 +147,7 @@ impl Publisher {
             tasks: JoinSet::new(),
             waiting: VecDeque::new(),
             numbers: 0,
-            pace: Pace::new(Instant::now(), REFUSALS.0, REFUSALS.1),
+            rate_limit: RateLimit::new(Instant::now(), REFUSALS.0, REFUSALS.1),
             unsaid: 0,
         };
         // The task ends when all handles, or the receiver of `news`, are dropped.
@@ -173,12 +173,12 @@ impl Publisher {
         self.note(Note::Answered { number, may })
     }
 
-    /// Applies an order to the file of this name, or to all files that are played.
+    /// Applies a command to the file of this name, or to all files that are played.
     ///
     /// # Errors
-    /// If the queue is full. The order is then ignored.
-    pub fn order(&self, order: Order, file: Option<&str>) -> Result<(), TooMuch> {
-        self.note(Note::Ordered { order, file: file.map(str::to_owned) })
+    /// If the queue is full. The command is then ignored.
+    pub fn command(&self, command: PublishCommand, file: Option<&str>) -> Result<(), TooMuch> {
+        self.note(Note::Commanded { command, file: file.map(str::to_owned) })
     }
 
     fn note(&self, note: Note) -> Result<(), TooMuch> {
@@ -219,7 +219,7 @@ struct Desk {
     tasks: JoinSet<(String, Outcome)>,
     waiting: VecDeque<Waiting>,
     numbers: u64,
-    pace: Pace,
+    rate_limit: RateLimit,
     /// Number of refusals that were not sent.
     unsaid: usize,
 }
@@ -239,7 +239,7 @@ impl Desk {
                     None => return Ok(()),
                     Some(Note::Summoned { own, by, data }) => self.summoned(own, by, &data).await?,
                     Some(Note::Answered { number, may }) => self.answered(number, may).await?,
-                    Some(Note::Ordered { order, file }) => self.ordered(order, file.as_deref()).await?,
+                    Some(Note::Commanded { command, file }) => self.carry_out(command, file.as_deref()).await?,
                 },
                 Some(began) = beginnings.recv() => {
                     if let Some(publication) = self.publications.iter_mut().find(|one| one.file == began.file) {
@@ -302,7 +302,8 @@ impl Desk {
 
     async fn ask(&mut self, asked: Asked) -> Result<(), Unheard> {
         self.numbers += 1;
-        let question = Question { number: self.numbers, by: asked.by.clone(), file: asked.file.clone() };
+        let question =
+            PermissionRequest { number: self.numbers, by: asked.by.clone(), file: asked.file.clone() };
         let until = Instant::now() + ASK_TIMEOUT;
         self.waiting.push_back(Waiting { number: self.numbers, until, asked });
         self.tell(News::Asked(question)).await
@@ -339,27 +340,27 @@ impl Desk {
     /// Reports the reason to the client that asked and to the user.
     async fn refuse(&mut self, asked: &Asked, why: &str) -> Result<(), Unheard> {
         let now = Instant::now();
-        if self.pace.next_after(now) > now {
+        if self.rate_limit.next_after(now) > now {
             // The server informs the client that asked when nothing arrives.
             self.unsaid += 1;
             return Ok(());
         }
-        self.pace.next(now);
+        self.rate_limit.next(now);
         let others = std::mem::take(&mut self.unsaid);
         let Asked { own, by, file, .. } = asked.clone();
         self.tell(News::Send(cannot(&own, &by, &file, why))).await?;
         self.tell(News::Refused { by, file, why: why.to_owned(), others }).await
     }
 
-    async fn ordered(&mut self, order: Order, file: Option<&str>) -> Result<(), Unheard> {
+    async fn carry_out(&mut self, command: PublishCommand, file: Option<&str>) -> Result<(), Unheard> {
         let meant = |one: &&Publication| file.is_none_or(|file| one.file == file);
         let mut is_one = false;
         for publication in self.publications.iter().filter(meant) {
             is_one = true;
-            let control = match order {
-                Order::Stop => Control::Stop,
-                Order::Pause if publication.shown().is_paused => Control::Resume,
-                Order::Pause => Control::Pause,
+            let control = match command {
+                PublishCommand::Stop => Control::Stop,
+                PublishCommand::Pause if publication.shown().is_paused => Control::Resume,
+                PublishCommand::Pause => Control::Pause,
             };
             publication.control(control);
         }

@@ -22,7 +22,7 @@ use tokio::{
 };
 
 use super::{broadcast::HEAD_START, source::tests::made, *};
-use crate::rtsp::{Way, tests as rtsp};
+use crate::rtsp::{Transport, tests as rtsp};
 
 const WITHIN: Duration = Duration::from_secs(30);
 /// At 8 kHz, 20 ms are 160 samples.
@@ -74,7 +74,7 @@ async fn hear(server: &mut rtsp::Server, begun: Instant) -> Option<Heard> {
 async fn ten_minutes_take_ten_minutes() {
     let (session, mut server) = rtsp::publishing().await;
     let reading = Reading::done(FORMAT, silence(600));
-    let (progress, shown) = watch::channel(Progress::default());
+    let (progress, shown) = watch::channel(PublishProgress::default());
     let begun = Instant::now();
     let (_controls, taken) = mpsc::channel(1);
     let broadcast = tokio::spawn(Broadcast::new(session, reading, progress).unwrap().run(taken));
@@ -118,13 +118,13 @@ async fn ten_minutes_take_ten_minutes() {
     assert!((59..=60).contains(&keepalives));
     assert!((120..=121).contains(&reports));
     assert_eq!(broadcast.await.unwrap().unwrap(), Over::Finished);
-    assert_eq!(*shown.borrow(), Progress { elapsed: Duration::from_mins(10), is_paused: false });
+    assert_eq!(*shown.borrow(), PublishProgress { elapsed: Duration::from_mins(10), is_paused: false });
 }
 
 #[tokio::test(start_paused = true)]
 async fn paused_and_gone_on_with_and_stopped() {
     let (session, mut server) = rtsp::publishing().await;
-    let (progress, mut shown) = watch::channel(Progress::default());
+    let (progress, mut shown) = watch::channel(PublishProgress::default());
     let begun = Instant::now();
     let (controls, taken) = mpsc::channel(1);
     let reading = Reading::done(FORMAT, silence(100));
@@ -188,7 +188,7 @@ async fn a_stall_is_no_burst() {
     let (_controls, taken) = mpsc::channel(1);
     let reading = Reading::done(FORMAT, silence(20));
     let broadcast = tokio::spawn(
-        Broadcast::new(session, reading, watch::channel(Progress::default()).0).unwrap().run(taken),
+        Broadcast::new(session, reading, watch::channel(PublishProgress::default()).0).unwrap().run(taken),
     );
     let (mut count, mut marked, mut last) = (0, 0, None);
     while let Some(heard) = hear(&mut server, begun).await {
@@ -216,7 +216,7 @@ async fn a_server_that_goes_or_takes_nothing() {
         let (session, mut server) = rtsp::publishing().await;
         let (_controls, taken) = mpsc::channel(1);
         let reading = Reading::done(FORMAT, silence(100));
-        let progress = watch::channel(Progress::default()).0;
+        let progress = watch::channel(PublishProgress::default()).0;
         let broadcast = tokio::spawn(Broadcast::new(session, reading, progress).unwrap().run(taken));
         hear(&mut server, Instant::now()).await;
         if takes {
@@ -266,9 +266,9 @@ async fn heard_by_ffmpeg(dir: &Path, from: &Path, to: &Path, arguments: &str) {
     };
     timeout(WITHIN, listens).await.unwrap();
     let (session, mut server) = rtsp::publishing_to(ports, &description).await;
-    assert_eq!(session.way(), Way::Udp);
+    assert_eq!(session.way(), Transport::Udp);
     let (_controls, taken) = mpsc::channel(1);
-    let broadcast = Broadcast::new(session, reading, watch::channel(Progress::default()).0).unwrap();
+    let broadcast = Broadcast::new(session, reading, watch::channel(PublishProgress::default()).0).unwrap();
     let ending = server.answers("TEARDOWN", 4, "Session: 12\r\n", "", "200 OK\r\n\r\n");
     let (over, ()) = timeout(WITHIN, async { tokio::join!(broadcast.run(taken), ending) }).await.unwrap();
     assert_eq!(over.unwrap(), Over::Finished);

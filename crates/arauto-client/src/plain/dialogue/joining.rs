@@ -6,7 +6,7 @@ use crate::{
     joining::{Joining, Step},
     limits::{self, Limits},
     plain::reply::reply,
-    script::Failure,
+    script::ScriptError,
 };
 
 impl Dialogue {
@@ -32,7 +32,7 @@ impl Dialogue {
         match joining.take(received) {
             Step::Introduce => match joining.introduction() {
                 Ok(introduction) => self.acts.push(Act::Send(introduction)),
-                Err(why) => self.end(Err(Failure::Argument { what: "NAME", why })),
+                Err(why) => self.end(Err(ScriptError::Argument { what: "NAME", why })),
             },
             Step::AskPassword { complaint } if self.password.is_some() => {
                 let Some((text, file)) = &self.password else { return };
@@ -40,11 +40,11 @@ impl Dialogue {
                     (None, Ok(password)) => self.acts.push(Act::Send(password)),
                     (None, Err(why)) => {
                         let name = joining.name().to_owned();
-                        self.end(Err(Failure::PasswordUnfit { name, why }));
+                        self.end(Err(ScriptError::PasswordUnfit { name, why }));
                     }
                     (Some(complaint), _) => {
                         let file = file.clone();
-                        self.end(Err(Failure::PasswordWrong { file, complaint }));
+                        self.end(Err(ScriptError::PasswordWrong { file, complaint }));
                     }
                 }
             }
@@ -67,7 +67,7 @@ impl Dialogue {
             }
             Step::Refused(why) => {
                 self.print(shown);
-                self.end(Err(Failure::Refused(why)));
+                self.end(Err(ScriptError::Refused(why)));
             }
             Step::ServerClosed => {
                 self.print(shown);

@@ -101,7 +101,7 @@ fn a_password_is_asked_for_and_sent() {
     let error = "server | new_client: alan | connection_error | too late";
     dialogue.hear(said(error));
     assert_eq!(dialogue.acts(), [shown(error), printed(CLOSING)]);
-    assert!(matches!(dialogue.outcome(), Err(Failure::Refused(why)) if why == "too late"));
+    assert!(matches!(dialogue.outcome(), Err(ScriptError::Refused(why)) if why == "too late"));
 }
 
 #[test]
@@ -190,7 +190,9 @@ fn a_password_from_a_file_is_tried_once() {
     dialogue.hear(said(complaint));
     dialogue.hear(said("server | alan | password | no data"));
     assert_eq!(dialogue.acts(), [shown(complaint), printed(CLOSING)]);
-    assert!(matches!(dialogue.outcome(), Err(Failure::PasswordWrong { file, .. }) if file == "secret.txt"));
+    assert!(
+        matches!(dialogue.outcome(), Err(ScriptError::PasswordWrong { file, .. }) if file == "secret.txt")
+    );
 }
 
 #[test]
@@ -199,7 +201,7 @@ fn no_password_is_a_refusal() {
     dialogue.hear(said("server | client | name | no data"));
     dialogue.hear(said("server | alan | password | no data"));
     dialogue.leave();
-    assert!(matches!(dialogue.outcome(), Err(Failure::PasswordMissing(name)) if name == "alan"));
+    assert!(matches!(dialogue.outcome(), Err(ScriptError::PasswordMissing(name)) if name == "alan"));
 }
 
 #[test]
@@ -218,7 +220,8 @@ fn leaving_waits_for_its_confirmation_and_not_for_ever() {
         [shown("bob | alan | private_message | wait"), shown(left), printed(CLOSING)]
     );
     assert!(dialogue.is_over() && dialogue.outcome().is_ok());
-    for end in [Dialogue::waited, Dialogue::leave, |dialogue: &mut Dialogue| dialogue.cut(Failure::Ended)] {
+    for end in [Dialogue::waited, Dialogue::leave, |dialogue: &mut Dialogue| dialogue.cut(ScriptError::Ended)]
+    {
         let mut dialogue = joined();
         typed(&mut dialogue, &["exit"]);
         end(&mut dialogue);
@@ -233,7 +236,7 @@ fn a_server_that_says_nothing_lets_nobody_in() {
     assert_eq!(dialogue.timeout(), Some(JOIN_TIMEOUT));
     dialogue.waited();
     assert_eq!(dialogue.acts(), [printed(CLOSING)]);
-    assert!(matches!(dialogue.outcome(), Err(Failure::NotLetIn(_))));
+    assert!(matches!(dialogue.outcome(), Err(ScriptError::NotLetIn(_))));
 }
 
 #[test]

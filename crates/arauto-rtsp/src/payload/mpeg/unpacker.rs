@@ -1,4 +1,4 @@
-//! [`Unpacker`]: unpacks RTP payloads into frames of MPEG audio.
+//! [`MpegUnpacker`]: unpacks RTP payloads into frames of MPEG audio.
 
 use super::{FrameHeader, HEADER_BYTES, Position};
 use crate::payload::Unit;
@@ -6,17 +6,17 @@ use crate::payload::Unit;
 /// Unpacks payloads into frames. Holds at most one incomplete frame.
 ///
 /// ```
-/// use arauto_rtsp::payload::{Unit, mpeg::Unpacker};
+/// use arauto_rtsp::payload::{Unit, mpeg::MpegUnpacker};
 ///
 /// // A frame of 417 bytes in two fragments. Each begins with its offset in the frame.
 /// let frame = [&[0xff, 0xfb, 0x90, 0x00][..], &[0; 413]].concat();
-/// let mut unpacker = Unpacker::default();
+/// let mut unpacker = MpegUnpacker::default();
 /// assert_eq!(unpacker.take(1, 0, &[&[0, 0, 0, 0], &frame[..200]].concat()), []);
 /// let units = unpacker.take(2, 0, &[&[0, 0, 0, 200], &frame[200..]].concat());
 /// assert_eq!(units, [Unit { timestamp: 0, ticks: 2_351, bytes: frame }]);
 /// ```
 #[derive(Debug, Default)]
-pub struct Unpacker {
+pub struct MpegUnpacker {
     begun: Option<Begun>,
 }
 
@@ -30,7 +30,7 @@ struct Begun {
     next: u16,
 }
 
-impl Unpacker {
+impl MpegUnpacker {
     /// Takes a payload with RTP's sequence number and timestamp (in ticks of 1/90,000 s). Returns complete frames.
     /// Ignores a fragment whose predecessor is missing.
     pub fn take(&mut self, sequence: u16, timestamp: u32, payload: &[u8]) -> Vec<Unit> {

@@ -13,10 +13,10 @@ use symphonia::{
     default::codecs::MpaDecoder,
 };
 
-use super::{Broken, Decoded, Spec};
+use super::{DecodeError, Decoded, Spec};
 use crate::audio::play::stretch::Stretch;
 
-pub struct Decoder {
+pub struct MpegDecoder {
     header: FrameHeader,
     inner: MpaDecoder,
     /// Converts from the sample rate of the frames to that of the stream, where they differ.
@@ -29,16 +29,17 @@ pub struct Decoder {
 /// Largest possible `main_data_begin`: it has 9 bits.
 const MAX_RESERVOIR: usize = 511;
 
-impl Decoder {
-    pub fn new(unit: &Unit) -> Result<Self, Broken> {
-        let header = FrameHeader::parse(&unit.bytes).ok_or(Broken)?;
+impl MpegDecoder {
+    pub fn new(unit: &Unit) -> Result<Self, DecodeError> {
+        let header = FrameHeader::parse(&unit.bytes).ok_or(DecodeError)?;
         let mut parameters = AudioCodecParameters::new();
         parameters.for_codec(match header.layer {
             1 => CODEC_ID_MP1,
             2 => CODEC_ID_MP2,
             _ => CODEC_ID_MP3,
         });
-        let inner = MpaDecoder::try_new(&parameters, &AudioDecoderOptions::default()).map_err(|_| Broken)?;
+        let inner =
+            MpaDecoder::try_new(&parameters, &AudioDecoderOptions::default()).map_err(|_| DecodeError)?;
         Ok(Self { header, inner, converter: None, reservoir: 0 })
     }
 
@@ -48,8 +49,8 @@ impl Decoder {
         spec: Spec,
         lost: bool,
         out: &mut Vec<f32>,
-    ) -> Result<Decoded, Broken> {
-        let header = FrameHeader::parse(&unit.bytes).ok_or(Broken)?;
+    ) -> Result<Decoded, DecodeError> {
+        let header = FrameHeader::parse(&unit.bytes).ok_or(DecodeError)?;
         let kind = |header: &FrameHeader| (header.layer, header.channels, header.rate);
         if kind(&header) != kind(&self.header) {
             *self = Self::new(unit)?;
@@ -69,7 +70,7 @@ impl Decoder {
         let Ok(decoded) = decoded else {
             self.inner.reset();
             self.reservoir = 0;
-            return Err(Broken);
+            return Err(DecodeError);
         };
         let mut samples = Vec::new();
         decoded.copy_to_vec_interleaved(&mut samples);

@@ -9,8 +9,8 @@ use super::{
         decode::{Decoded, frames_of},
         jitter::Head,
     },
-    CONCEALMENT_STEPS, KEPT_EXCESS, LOSS_TIMEOUT, MAX_DATAGRAM_TIME, MAX_EXCESS, MAX_SILENCE, Pace, Playout,
-    START_TIME, Sound,
+    CONCEALMENT_STEPS, ClockSource, KEPT_EXCESS, LOSS_TIMEOUT, MAX_DATAGRAM_TIME, MAX_EXCESS, MAX_SILENCE,
+    Playout, START_TIME, Sound,
 };
 
 impl Playout {
@@ -28,12 +28,12 @@ impl Playout {
             if self.stop_waiting(now) {
                 return true;
             }
-            return self.pace == Pace::Card && !self.is_over() && self.fill(self.at_once(), false);
+            return self.clock == ClockSource::Card && !self.is_over() && self.fill(self.at_once(), false);
         }
         let head = self.jitter.head();
-        match self.pace {
-            Pace::Card => self.in_time(now, head),
-            Pace::Sender => head.is_some_and(|head| self.in_order(now, head)),
+        match self.clock {
+            ClockSource::Card => self.in_time(now, head),
+            ClockSource::Sender => head.is_some_and(|head| self.in_order(now, head)),
         }
     }
 
@@ -146,7 +146,7 @@ impl Playout {
         let missing = self.jitter.head().map_or(0, |head| head.missing);
         let Some(held) = self.jitter.pop() else { return };
         self.lost += missing;
-        if self.pace == Pace::Sender && self.lost == 0 {
+        if self.clock == ClockSource::Sender && self.lost == 0 {
             self.ticks = held.ticks;
         }
         if let Some(before) = self.last.replace(held.ticks) {

@@ -96,7 +96,7 @@ impl Run {
             at += 1;
         }
         arrivals.sort_unstable();
-        let mut playout = Playout::new(&Description::new(L16, "", None), Pace::Card);
+        let mut playout = Playout::new(&Description::new(L16, "", None), ClockSource::Card);
         let mut arrivals = arrivals.into_iter().peekable();
         let (mut out, mut delays, mut most_buffered) = (Vec::new(), Vec::new(), 0);
         // The card takes 10 ms at a time.
@@ -141,12 +141,12 @@ impl Ran {
 
 #[test]
 fn without_loss_sample_for_sample() {
-    for pace in [Pace::Card, Pace::Sender] {
-        let mut playout = Playout::new(&Description::new(L16, "", None), pace);
+    for clock in [ClockSource::Card, ClockSource::Sender] {
+        let mut playout = Playout::new(&Description::new(L16, "", None), clock);
         let mut out = Vec::new();
         for at in 0..500 {
             // For a file, each pair is reordered. For a card, that would change the delay and therefore the speed.
-            let at_once = at ^ u64::from(pace == Pace::Sender);
+            let at_once = at ^ u64::from(clock == ClockSource::Sender);
             playout.take(ms(20 * at), &datagram(at_once));
             if playout.begin(ms(20 * at)).is_some() {
                 playout.pull(ms(20 * at), 160, &mut out);
@@ -156,16 +156,16 @@ fn without_loss_sample_for_sample() {
         while playout.pull(ms(10_000), 160, &mut out) > 0 {}
         assert!(playout.is_over());
         let samples: Vec<_> = out.iter().map(|sample| (sample * 32_768.0) as i16).collect();
-        assert!(samples.iter().copied().eq((0..80_000).map(sample)), "{pace:?}");
+        assert!(samples.iter().copied().eq((0..80_000).map(sample)), "{clock:?}");
         let figures = playout.figures(ms(10_000));
         assert_eq!((figures.concealed, figures.damaged), (Duration::ZERO, Duration::ZERO));
-        assert_eq!((figures.played, figures.counts.lost()), (ms(10_000), 0), "{pace:?}");
+        assert_eq!((figures.played, figures.counts.lost()), (ms(10_000), 0), "{clock:?}");
     }
 }
 
 #[test]
 fn a_file_waits_for_what_is_overtaken_and_conceals_what_is_lost() {
-    let mut playout = Playout::new(&Description::new(L16, "", None), Pace::Sender);
+    let mut playout = Playout::new(&Description::new(L16, "", None), ClockSource::Sender);
     for at in [0, 1, 2, 5, 6] {
         playout.take(ms(20 * at), &datagram(at));
     }
@@ -230,7 +230,7 @@ fn a_connection_that_stands_still_goes_on_now() {
 #[test]
 fn a_card_that_stood_still_is_given_what_is_played_now() {
     for (begins, still) in [(0, 600), (0, 3_000), (5_000, 3_000)] {
-        let mut playout = Playout::new(&Description::new(L16, "", None), Pace::Card);
+        let mut playout = Playout::new(&Description::new(L16, "", None), ClockSource::Card);
         let mut out = Vec::new();
         for now in (0..15_000).step_by(10) {
             if now % 20 == 0 {
@@ -270,7 +270,7 @@ fn a_pause_is_silence_and_no_loss() {
 
 #[test]
 fn jumps_are_no_gaps() {
-    let mut playout = Playout::new(&Description::new(L16, "", None), Pace::Card);
+    let mut playout = Playout::new(&Description::new(L16, "", None), ClockSource::Card);
     let mut out = Vec::new();
     // The clock jumps an hour ahead, then back, then a day ahead for a single datagram.
     let hour = RATE * 3_600;
@@ -296,7 +296,7 @@ fn jumps_are_no_gaps() {
 
 #[test]
 fn a_sender_that_begins_anew_is_heard() {
-    let mut playout = Playout::new(&Description::new(L16, "", None), Pace::Card);
+    let mut playout = Playout::new(&Description::new(L16, "", None), ClockSource::Card);
     let mut out = Vec::new();
     for at in 0..200_u64 {
         let (number, jump) = if at < 100 { (at as u16, 5) } else { (at as u16 + 30_000, 99_000_000) };
@@ -321,8 +321,8 @@ mod whatever_comes {
             datagrams in prop::collection::vec((0_u16..400, any::<u32>(), 0_u64..100, any::<bool>()), 1..200),
             is_card in any::<bool>(),
         ) {
-            let pace = if is_card { Pace::Card } else { Pace::Sender };
-            let mut playout = Playout::new(&Description::new(L16, "", None), pace);
+            let clock = if is_card { ClockSource::Card } else { ClockSource::Sender };
+            let mut playout = Playout::new(&Description::new(L16, "", None), clock);
             let (mut now, mut out) = (0, Vec::new());
             for (sequence, timestamp, later, is_wild) in datagrams {
                 now += later;
@@ -349,7 +349,7 @@ mod whatever_comes {
 
 /// Returns the length of the file written from `per_second` datagrams a second for 12 s, and the statistics.
 fn written(format: Format, per_second: u64, datagram: impl Fn(u64) -> Vec<u8>) -> (Duration, Figures) {
-    let mut playout = Playout::new(&Description::new(format, "", None), Pace::Sender);
+    let mut playout = Playout::new(&Description::new(format, "", None), ClockSource::Sender);
     let (mut out, mut frames) = (Vec::new(), 0);
     let end = ms(12_000);
     let mut pull = |playout: &mut Playout, now| {

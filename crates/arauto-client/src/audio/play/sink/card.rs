@@ -8,7 +8,7 @@ use super::device;
 /// A way to make sound on this machine.
 pub enum Card {
     /// Through a sound server.
-    Server(pulse::Server),
+    Server(pulse::PulseServer),
     /// Through the operating system.
     #[cfg(feature = "cpal")]
     Device(device::Device),
@@ -17,7 +17,7 @@ pub enum Card {
 impl Card {
     /// Looks for a sound server, then for a sound card. The error says why there is none.
     pub fn find() -> Result<Self, String> {
-        let found = pulse::Server::find().map(Self::Server);
+        let found = pulse::PulseServer::find().map(Self::Server);
         #[cfg(feature = "cpal")]
         let found = found.or_else(|no_server| {
             device::Device::find().map(Self::Device).map_err(|why| format!("{no_server}; {why}"))

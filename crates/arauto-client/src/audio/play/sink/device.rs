@@ -22,7 +22,7 @@ use tokio::{
 };
 
 use super::{
-    Pace, Sink, Spec,
+    ClockSource, Sink, Spec,
     ring::{Giver, Taker, ring},
     wav,
 };
@@ -47,7 +47,7 @@ pub struct Device {
 }
 
 /// A sound card that plays.
-pub struct Playing {
+pub struct DeviceSink {
     giver: Giver,
     evenly: Evenly,
     state: Arc<State>,
@@ -93,7 +93,7 @@ impl Device {
     }
 
     /// Opens a playback stream. The error says why it cannot be opened.
-    pub fn open(self, spec: Spec) -> Result<Playing, String> {
+    pub fn open(self, spec: Spec) -> Result<DeviceSink, String> {
         keep_quiet();
         let Some((config, format)) = choose(&self.offered, spec) else {
             return Err(format!("the sound card does not support {} samples per second", spec.rate));
@@ -113,7 +113,7 @@ impl Device {
         config: StreamConfig,
         spec: Spec,
         convert: fn(f32) -> T,
-    ) -> Result<Playing, cpal::Error> {
+    ) -> Result<DeviceSink, cpal::Error> {
         let (giver, mut taker) = ring(spec);
         let state = Arc::new(State::default());
         let (giving, failing) = (Arc::clone(&state), Arc::clone(&state));
@@ -125,7 +125,7 @@ impl Device {
         let fail = move |why: cpal::Error| failing.fail(&why);
         let stream = self.device.build_output_stream(config, give, fail, Some(PRESENCE_INTERVAL))?;
         stream.play()?;
-        Ok(Playing { giver, evenly: Evenly { spec, until: Instant::now() }, state, stream })
+        Ok(DeviceSink { giver, evenly: Evenly { spec, until: Instant::now() }, state, stream })
     }
 }
 
@@ -245,9 +245,9 @@ impl State {
     }
 }
 
-impl Sink for Playing {
-    fn pace(&self) -> Pace {
-        Pace::Card
+impl Sink for DeviceSink {
+    fn clock(&self) -> ClockSource {
+        ClockSource::Card
     }
 
     fn room(&mut self) -> io::Result<usize> {

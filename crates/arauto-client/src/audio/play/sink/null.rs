@@ -5,7 +5,7 @@ use std::{io, time::Duration};
 use futures_util::future::BoxFuture;
 use tokio::{sync::mpsc::UnboundedSender, time::Instant};
 
-use super::{Pace, Sink, Spec};
+use super::{ClockSource, Sink, Spec};
 
 /// Duration of the samples that wait in the sink.
 const LEAD: Duration = Duration::from_millis(40);
@@ -34,8 +34,8 @@ impl Null {
 }
 
 impl Sink for Null {
-    fn pace(&self) -> Pace {
-        Pace::Card
+    fn clock(&self) -> ClockSource {
+        ClockSource::Card
     }
 
     fn room(&mut self) -> io::Result<usize> {

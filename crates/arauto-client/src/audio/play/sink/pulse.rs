@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use self::servers::{Environment, Named};
 use super::{
-    Pace, Sink, Spec,
+    ClockSource, Sink, Spec,
     ring::{Giver, Taker, ring},
 };
 
@@ -23,7 +23,7 @@ const SERVER_LEAD: Duration = Duration::from_millis(150);
 const COOKIE_BYTES: usize = 256;
 
 /// A sound server that answers.
-pub struct Server {
+pub struct PulseServer {
     client: Client,
     /// The sink to play to; `None` for the server's default.
     sink: Option<CString>,
@@ -37,7 +37,7 @@ pub struct Pulse {
     _client: Client,
 }
 
-impl Server {
+impl PulseServer {
     /// Finds the server that the environment or PulseAudio's settings name, or else the user's. The error says why
     /// there is none.
     pub fn find() -> Result<Self, String> {
@@ -118,8 +118,8 @@ fn give(taker: &mut Taker, bytes: &mut [u8]) -> usize {
 }
 
 impl Sink for Pulse {
-    fn pace(&self) -> Pace {
-        Pace::Card
+    fn clock(&self) -> ClockSource {
+        ClockSource::Card
     }
 
     fn room(&mut self) -> io::Result<usize> {

@@ -14,7 +14,7 @@ use tokio::sync::{
     oneshot,
 };
 
-use super::{Pace, Sink, Spec, wav};
+use super::{ClockSource, Sink, Spec, wav};
 
 /// Maximum number of queued pieces, each of at most [`ROOM`] frames.
 const MAX_WAITING: usize = 16;
@@ -81,8 +81,8 @@ impl Writer {
 }
 
 impl Sink for Writer {
-    fn pace(&self) -> Pace {
-        Pace::Sender
+    fn clock(&self) -> ClockSource {
+        ClockSource::Sender
     }
 
     fn room(&mut self) -> io::Result<usize> {

@@ -43,7 +43,7 @@ async fn asked_no_more_than_one_can_answer() {
         asks(&publisher, &number.to_string());
         let Some(News::Asked(question)) = heard.recv().await else { panic!() };
         let [by, file] = ["rui".to_owned(), number.to_string()];
-        assert_eq!(question, Question { number, by, file });
+        assert_eq!(question, PermissionRequest { number, by, file });
     }
     asks(&publisher, "5");
     expect_refusal(&mut heard, "5", "too many files are played at once", 0).await;
@@ -61,7 +61,7 @@ async fn asked_no_more_than_one_can_answer() {
         expect_refusal(&mut heard, &number.to_string(), "its user did not say yes in time", 0).await;
     }
     publisher.answer(1, true).unwrap();
-    publisher.order(Order::Pause, None).unwrap();
+    publisher.command(PublishCommand::Pause, None).unwrap();
     let nothing = News::CannotDo("you do not play anything to anybody".to_owned());
     assert_eq!(heard.recv().await, Some(nothing));
 }

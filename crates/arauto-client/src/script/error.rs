@@ -1,17 +1,17 @@
-//! [`Failure`]: why a one-shot command failed.
+//! [`ScriptError`]: why a one-shot command failed.
 
 use std::{io, time::Duration};
 
 use super::backlog::MAX_BYTES;
 #[cfg(feature = "audio")]
-use super::ending::Broken;
+use super::ending::BrokenStream;
 #[cfg(feature = "audio")]
 use crate::{audio::play::NoSink, rtsp};
 use crate::{dial::NoConnection, joining::LetsNobodyIn, text::Unfit};
 
 /// Why a one-shot command failed.
 #[derive(Debug, thiserror::Error)]
-pub enum Failure {
+pub enum ScriptError {
     /// No connection could be made.
     #[error(transparent)]
     NoConnection(#[from] NoConnection),
@@ -100,7 +100,7 @@ pub enum Failure {
     /// The stream could not be set up, or broke.
     #[cfg(feature = "audio")]
     #[error(transparent)]
-    Stream(rtsp::Failure),
+    Stream(rtsp::RtspError),
     /// A stream ended before its file did.
     #[cfg(feature = "audio")]
     #[error("{stream} {place}: {why}")]
@@ -110,7 +110,7 @@ pub enum Failure {
         /// The place in the file, in words.
         place: String,
         /// The reason.
-        why: Box<Broken>,
+        why: Box<BrokenStream>,
     },
     /// The audio output cannot be opened, or failed.
     #[cfg(feature = "audio")]

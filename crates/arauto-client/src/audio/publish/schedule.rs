@@ -1,4 +1,4 @@
-//! [`Pace`]: when each part of the audio is sent, and its RTP timestamp. Reads no clock.
+//! [`SendSchedule`]: when each part of the audio is sent, and its RTP timestamp. Reads no clock.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ const MAX_LATE: Duration = Duration::from_millis(200);
 /// Schedule of a broadcast. Position 0 is played at `begun`; all other times are computed from that and the number of
 /// ticks since, so that errors do not accumulate.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct SendSchedule {
     begun: Instant,
     clock_rate: u32,
     /// Ticks by which playback is later than it would be without pauses.
@@ -22,7 +22,7 @@ pub(super) struct Pace {
     begins: bool,
 }
 
-impl Pace {
+impl SendSchedule {
     pub(super) fn new(begun: Instant, clock_rate: u32) -> Self {
         Self { begun, clock_rate, shift: 0, paused: None, begins: true }
     }
@@ -94,60 +94,60 @@ mod tests {
     #[test]
     fn nothing_adds_up() {
         let begun = Instant::now();
-        let mut pace = Pace::new(begun, 44_100);
+        let mut schedule = SendSchedule::new(begun, 44_100);
         // Ten hours in packets of 350 samples.
         let mut position = 0;
         while position < 36_000 * 44_100 {
-            let due = pace.due(position).unwrap();
+            let due = schedule.due(position).unwrap();
             // Every timer is 1 ms late.
-            let (ticks, begins) = pace.send(position, due + MS);
+            let (ticks, begins) = schedule.send(position, due + MS);
             assert_eq!((ticks, begins), (position, position == 0));
             position += 350;
         }
         let exact = begun + Duration::from_hours(10) - LEAD;
-        let due = pace.due(36_000 * 44_100).unwrap();
+        let due = schedule.due(36_000 * 44_100).unwrap();
         assert!(due.max(exact) - due.min(exact) < Duration::from_micros(1));
     }
 
     #[test]
     fn the_first_are_sent_at_once_and_the_others_a_little_early() {
         let begun = Instant::now();
-        let pace = Pace::new(begun, 1_000);
-        assert_eq!(pace.due(0), Some(begun));
-        assert_eq!(pace.due(20), Some(begun));
-        assert_eq!(pace.due(50), Some(begun + 30 * MS));
-        assert_eq!(pace.over(50), Some(begun + 50 * MS));
+        let schedule = SendSchedule::new(begun, 1_000);
+        assert_eq!(schedule.due(0), Some(begun));
+        assert_eq!(schedule.due(20), Some(begun));
+        assert_eq!(schedule.due(50), Some(begun + 30 * MS));
+        assert_eq!(schedule.over(50), Some(begun + 50 * MS));
     }
 
     #[test]
     fn pauses_count() {
         let begun = Instant::now();
-        let mut pace = Pace::new(begun, 1_000);
-        pace.send(0, begun);
-        pace.pause(begun + 100 * MS);
-        assert!(pace.is_paused());
+        let mut schedule = SendSchedule::new(begun, 1_000);
+        schedule.send(0, begun);
+        schedule.pause(begun + 100 * MS);
+        assert!(schedule.is_paused());
         // A second pause has no effect.
-        pace.pause(begun + 200 * MS);
-        assert_eq!((pace.due(120), pace.over(120)), (None, None));
-        assert_eq!(pace.now(begun + 300 * MS), 300);
-        pace.resume(begun + 5_100 * MS);
-        pace.resume(begun + 9_999 * MS);
-        assert!(!pace.is_paused());
-        assert_eq!(pace.due(120), Some(begun + 5_100 * MS));
-        assert_eq!(pace.send(120, begun + 5_100 * MS), (5_120, true));
-        assert_eq!(pace.send(140, begun + 5_120 * MS), (5_140, false));
+        schedule.pause(begun + 200 * MS);
+        assert_eq!((schedule.due(120), schedule.over(120)), (None, None));
+        assert_eq!(schedule.now(begun + 300 * MS), 300);
+        schedule.resume(begun + 5_100 * MS);
+        schedule.resume(begun + 9_999 * MS);
+        assert!(!schedule.is_paused());
+        assert_eq!(schedule.due(120), Some(begun + 5_100 * MS));
+        assert_eq!(schedule.send(120, begun + 5_100 * MS), (5_120, true));
+        assert_eq!(schedule.send(140, begun + 5_120 * MS), (5_140, false));
     }
 
     #[test]
     fn what_is_much_too_late_is_not_caught_up_with() {
         let begun = Instant::now();
-        let mut pace = Pace::new(begun, 1_000);
-        pace.send(0, begun);
+        let mut schedule = SendSchedule::new(begun, 1_000);
+        schedule.send(0, begun);
         // Late by less than the limit: sent without a shift.
-        assert_eq!(pace.send(100, begun + 280 * MS), (100, false));
+        assert_eq!(schedule.send(100, begun + 280 * MS), (100, false));
         // 3 s late: everything that follows is shifted by that time.
-        assert_eq!(pace.send(200, begun + 3_180 * MS), (3_200, true));
-        assert_eq!(pace.due(300), Some(begun + 3_280 * MS));
-        assert_eq!(pace.send(300, begun + 3_280 * MS), (3_300, false));
+        assert_eq!(schedule.send(200, begun + 3_180 * MS), (3_200, true));
+        assert_eq!(schedule.due(300), Some(begun + 3_280 * MS));
+        assert_eq!(schedule.send(300, begun + 3_280 * MS), (3_300, false));
     }
 }

@@ -1,4 +1,4 @@
-//! [`Pace`]: a rate limit with a burst, for messages that other users can trigger.
+//! [`RateLimit`]: a rate limit with a burst, for messages that other users can trigger.
 
 use std::time::Duration;
 
@@ -6,14 +6,14 @@ use tokio::time::Instant;
 
 /// Schedule of messages: a burst, then one per interval.
 #[derive(Debug)]
-pub struct Pace {
+pub struct RateLimit {
     at_once: Duration,
     interval: Duration,
     /// When the next message would be due without any burst.
     due: Instant,
 }
 
-impl Pace {
+impl RateLimit {
     /// Allows `at_once` messages in a burst, and then one per `interval`.
     #[must_use]
     pub fn new(now: Instant, at_once: u32, interval: Duration) -> Self {
@@ -42,19 +42,19 @@ mod tests {
     fn some_at_once_then_one_by_one() {
         let interval = Duration::from_millis(40);
         let start = Instant::now() + Duration::from_hours(1);
-        let mut pace = Pace::new(start, 10, interval);
+        let mut rate_limit = RateLimit::new(start, 10, interval);
         for _ in 0..10 {
-            assert_eq!(pace.next_after(start), start);
-            assert_eq!(pace.next(start), start);
+            assert_eq!(rate_limit.next_after(start), start);
+            assert_eq!(rate_limit.next(start), start);
         }
-        assert_eq!(pace.next_after(start), start + interval);
-        assert_eq!(pace.next(start), start + interval);
-        assert_eq!(pace.next(start), start + 2 * interval);
+        assert_eq!(rate_limit.next_after(start), start + interval);
+        assert_eq!(rate_limit.next(start), start + interval);
+        assert_eq!(rate_limit.next(start), start + 2 * interval);
         // After silence, the full burst is available again, and no more.
         let later = start + Duration::from_secs(1000);
         for _ in 0..10 {
-            assert_eq!(pace.next(later), later);
+            assert_eq!(rate_limit.next(later), later);
         }
-        assert_eq!(pace.next(later), later + interval);
+        assert_eq!(rate_limit.next(later), later + interval);
     }
 }
