@@ -20,6 +20,8 @@ use arauto_client::{
 enum Wish {
     Volume(Option<Volume>),
     Stop,
+    /// The line holds no valid volume. Holds a hint for the user.
+    Unclear(String),
 }
 
 impl App {
@@ -128,20 +130,20 @@ impl App {
     /// Carries out a typed line that is about the stream or the volume. Returns whether it is.
     pub(super) fn listens(&mut self, now: Now) -> bool {
         match wish(self.line.text()) {
-            Some(Ok(Wish::Volume(Some(volume)))) => {
+            Some(Wish::Volume(Some(volume))) => {
                 self.listening.volume = volume;
                 self.leave_effect(Effect::Hear(PlaybackCommand::Volume(volume)));
                 self.note(now, &format!("The volume is {volume}."));
             }
-            Some(Ok(Wish::Volume(None))) => {
+            Some(Wish::Volume(None)) => {
                 let volume = self.listening.volume;
                 self.note(now, &format!("The volume is {volume}. /volume 50 changes it."));
             }
-            Some(Ok(Wish::Stop)) if self.listening.current.is_some() => {
+            Some(Wish::Stop) if self.listening.current.is_some() => {
                 self.leave_effect(Effect::Hear(PlaybackCommand::Stop));
             }
-            Some(Err(why)) => {
-                self.hint = Some(why);
+            Some(Wish::Unclear(hint)) => {
+                self.hint = Some(hint);
                 return true;
             }
             _ => return false,
@@ -152,16 +154,16 @@ impl App {
 }
 
 /// Reads `/volume 50`, `/volume` and `/stop`.
-fn wish(line: &str) -> Option<Result<Wish, String>> {
+fn wish(line: &str) -> Option<Wish> {
     let line = line.strip_prefix('/')?.trim_end();
     let (word, rest) = line.split_once(' ').map_or((line, ""), |(word, rest)| (word, rest.trim()));
     match (word.to_ascii_lowercase().as_str(), rest) {
-        ("volume", "") => Some(Ok(Wish::Volume(None))),
+        ("volume", "") => Some(Wish::Volume(None)),
         ("volume", volume) => Some(match volume.parse() {
-            Ok(volume) => Ok(Wish::Volume(Some(volume))),
-            Err(why) => Err(format!("{why}. Type: /volume 50")),
+            Ok(volume) => Wish::Volume(Some(volume)),
+            Err(why) => Wish::Unclear(format!("{why}. Type: /volume 50")),
         }),
-        ("stop", "") => Some(Ok(Wish::Stop)),
+        ("stop", "") => Some(Wish::Stop),
         _ => None,
     }
 }
@@ -173,10 +175,13 @@ mod tests {
     #[test]
     fn wishes() {
         for (line, meant) in [
-            ("/volume 30", Some(Ok(Wish::Volume(Some("30".parse().unwrap()))))),
-            ("/Volume", Some(Ok(Wish::Volume(None)))),
-            ("/stop ", Some(Ok(Wish::Stop))),
-            ("/volume x", Some(Err("a volume is a number from 0 to 100. Type: /volume 50".to_owned()))),
+            ("/volume 30", Some(Wish::Volume(Some("30".parse().unwrap())))),
+            ("/Volume", Some(Wish::Volume(None))),
+            ("/stop ", Some(Wish::Stop)),
+            (
+                "/volume x",
+                Some(Wish::Unclear("a volume is a number from 0 to 100. Type: /volume 50".to_owned())),
+            ),
             ("/stop song.mp3", None),
             ("/stopp", None),
             ("volume 3", None),

@@ -68,6 +68,12 @@ pub enum NoSink {
     Io(#[from] io::Error),
 }
 
+impl From<card::CardError> for NoSink {
+    fn from(why: card::CardError) -> Self {
+        Self::NoCard(why.to_string())
+    }
+}
+
 /// An output that was checked and is likely to take samples.
 pub enum Ready {
     /// A sound server or card.
@@ -87,7 +93,7 @@ impl Output {
     /// If it is not.
     pub fn prepare(&self) -> Result<Ready, NoSink> {
         match self {
-            Self::Card => Ok(Ready::Card(card::Card::find().map_err(NoSink::NoCard)?)),
+            Self::Card => Ok(Ready::Card(card::Card::find()?)),
             Self::File(path) => {
                 let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
                 let failed = |why| NoSink::File { file: path.display().to_string(), why };
@@ -120,7 +126,7 @@ impl Ready {
     /// If it cannot be opened.
     pub async fn open(self, spec: Spec) -> Result<Box<dyn Sink>, NoSink> {
         Ok(match self {
-            Self::Card(card) => card.open(spec).await.map_err(NoSink::NoCard)?,
+            Self::Card(card) => card.open(spec).await?,
             Self::File(path) => Box::new(
                 writer::file(&path, spec)
                     .map_err(|why| NoSink::File { file: path.display().to_string(), why })?,

@@ -38,7 +38,36 @@ const RECOVERY_TIMEOUT: Duration = Duration::from_secs(1);
 /// Interval at which the card's presence is checked where the system does not report its removal.
 const PRESENCE_INTERVAL: Duration = Duration::from_secs(1);
 
-const NO_CARD: &str = "there is no sound card";
+/// Reason why a sound card cannot be used.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum DeviceError {
+    /// There is no card.
+    #[error("there is no sound card")]
+    NoCard,
+    /// Another program uses the card.
+    #[error("another program is using the sound card")]
+    Busy,
+    /// The user has no permission.
+    #[error("this user may not use the sound card")]
+    Denied,
+    /// The card does not support this sample rate, in Hz.
+    #[error("the sound card does not support {0} samples per second")]
+    Rate(u32),
+    /// Any other error. Holds the system's text.
+    #[error("the sound card: {}", .0.trim_end_matches('.'))]
+    Other(String),
+}
+
+impl From<&cpal::Error> for DeviceError {
+    fn from(error: &cpal::Error) -> Self {
+        match error.kind() {
+            ErrorKind::DeviceNotAvailable | ErrorKind::HostUnavailable => Self::NoCard,
+            ErrorKind::DeviceBusy => Self::Busy,
+            ErrorKind::PermissionDenied => Self::Denied,
+            _ => Self::Other(error.to_string()),
+        }
+    }
+}
 
 /// A sound card and its supported formats.
 pub struct Device {
@@ -67,10 +96,10 @@ struct Evenly {
 #[derive(Default)]
 struct State {
     /// Reason of the final failure.
-    failed: OnceLock<String>,
-    /// Last error that may pass: its text, when it first occurred, and the value of `asked` then. The callback that
+    failed: OnceLock<DeviceError>,
+    /// Last error that may pass, when it first occurred, and the value of `asked` then. The callback that
     /// asks for samples never locks this.
-    trouble: Mutex<Option<(String, Instant, u64)>>,
+    trouble: Mutex<Option<(DeviceError, Instant, u64)>>,
     /// Number of times that the card asked for samples.
     asked: AtomicU64,
     /// Time from the card's last request until its last sample is audible, in µs.
@@ -80,23 +109,29 @@ struct State {
 }
 
 impl Device {
-    /// Finds the system's preferred card. The error says why there is none.
-    pub fn find() -> Result<Self, String> {
+    /// Finds the system's preferred card.
+    ///
+    /// # Errors
+    /// If there is none, or it cannot be used.
+    pub fn find() -> Result<Self, DeviceError> {
         keep_quiet();
         // Not `default_host`, which panics if that host is unavailable.
         let host = cpal::available_hosts().into_iter().find_map(|host| cpal::host_from_id(host).ok());
         let device = host.and_then(|host| host.default_output_device());
-        let device = device.ok_or(NO_CARD)?;
+        let device = device.ok_or(DeviceError::NoCard)?;
         // Only this call shows whether the card exists: a default device may be a mere name.
-        let offered = device.supported_output_configs().map_err(|why| said(&why))?.collect();
+        let offered = device.supported_output_configs().map_err(|why| DeviceError::from(&why))?.collect();
         Ok(Self { device, offered })
     }
 
-    /// Opens a playback stream. The error says why it cannot be opened.
-    pub fn open(self, spec: Spec) -> Result<DeviceSink, String> {
+    /// Opens a playback stream.
+    ///
+    /// # Errors
+    /// If the card does not support the sample rate, or refuses.
+    pub fn open(self, spec: Spec) -> Result<DeviceSink, DeviceError> {
         keep_quiet();
         let Some((config, format)) = choose(&self.offered, spec) else {
-            return Err(format!("the sound card does not support {} samples per second", spec.rate));
+            return Err(DeviceError::Rate(spec.rate));
         };
         let begin = |config| match format {
             SampleFormat::F32 => self.begin(config, spec, |sample| sample),
@@ -105,7 +140,7 @@ impl Device {
         // The buffer sizes that a card reports are not always accurate.
         let begun =
             begin(config).or_else(|_| begin(StreamConfig { buffer_size: BufferSize::Default, ..config }));
-        begun.map_err(|why| said(&why))
+        begun.map_err(|why| DeviceError::from(&why))
     }
 
     fn begin<T: SizedSample + 'static>(
@@ -134,15 +169,6 @@ fn keep_quiet() {
     #[cfg(any(target_os = "linux", target_os = "dragonfly", target_os = "freebsd", target_os = "netbsd"))]
     // If this fails, the library keeps writing.
     let _ = alsa::Output::local_error_handler();
-}
-
-fn said(why: &cpal::Error) -> String {
-    match why.kind() {
-        ErrorKind::DeviceNotAvailable | ErrorKind::HostUnavailable => NO_CARD.to_owned(),
-        ErrorKind::DeviceBusy => "another program is using the sound card".to_owned(),
-        ErrorKind::PermissionDenied => "this user may not use the sound card".to_owned(),
-        _ => format!("the sound card: {}", why.to_string().trim_end_matches('.')),
-    }
 }
 
 /// Chooses the best format: as many channels as needed, or else more; `f32` samples, or else 16 bits.
@@ -219,14 +245,14 @@ impl State {
         }
         if matches!(why.kind(), ErrorKind::DeviceNotAvailable | ErrorKind::StreamInvalidated) {
             // The first error gives the reason.
-            let _ = self.failed.set(said(why));
+            let _ = self.failed.set(why.into());
             self.over.notify_one();
             return;
         }
         let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         let asked = self.asked.load(Relaxed);
         if trouble.as_ref().is_none_or(|(_, _, before)| *before != asked) {
-            *trouble = Some((said(why), Instant::now(), asked));
+            *trouble = Some((why.into(), Instant::now(), asked));
         }
     }
 

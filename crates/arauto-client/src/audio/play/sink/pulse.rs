@@ -8,7 +8,7 @@ use futures_util::{FutureExt, future::BoxFuture};
 use pulseaudio::{AsPlaybackSource, Client, PlaybackStream, protocol};
 use tokio::time::timeout;
 
-use self::servers::{Environment, Named};
+use self::servers::{Environment, Named, ServerError};
 use super::{
     ClockSource, Sink, Spec,
     ring::{Giver, Taker, ring},
@@ -21,6 +21,26 @@ const SERVER_LEAD: Duration = Duration::from_millis(150);
 
 /// Length of the secret that a user's programs show to the server.
 const COOKIE_BYTES: usize = 256;
+
+/// Reason why no sound can be made through a sound server.
+#[derive(Debug, thiserror::Error)]
+pub enum PulseError {
+    /// There is no server, or it cannot be reached.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    /// The socket takes no timeout.
+    #[error("the sound server denies access: {0}")]
+    Socket(io::Error),
+    /// The handshake failed.
+    #[error("the sound server denies access: {0}")]
+    Denied(pulseaudio::ClientError),
+    /// The server refuses the stream.
+    #[error("the sound server refuses: {0}")]
+    Refused(pulseaudio::ClientError),
+    /// The server does not answer within [`ANSWER_TIMEOUT`].
+    #[error("the sound server does not answer")]
+    Silence,
+}
 
 /// A sound server that answers.
 pub struct PulseServer {
@@ -38,34 +58,35 @@ pub struct Pulse {
 }
 
 impl PulseServer {
-    /// Finds the server that the environment or PulseAudio's settings name, or else the user's. The error says why
-    /// there is none.
-    pub fn find() -> Result<Self, String> {
+    /// Finds the server that the environment or PulseAudio's settings name, or else the user's.
+    ///
+    /// # Errors
+    /// If there is none that can be used.
+    pub fn find() -> Result<Self, PulseError> {
         let named = Named::read(&Environment::of_process())?;
         let socket = named.connect(ANSWER_TIMEOUT)?;
-        let failed = |why: &dyn std::fmt::Display| format!("the sound server denies access: {why}");
         // Timeouts apply to the handshake, which blocks.
         for set in [UnixStream::set_read_timeout, UnixStream::set_write_timeout] {
-            set(&socket, Some(ANSWER_TIMEOUT)).map_err(|why| failed(&why))?;
+            set(&socket, Some(ANSWER_TIMEOUT)).map_err(PulseError::Socket)?;
         }
         // Without a cookie, a server that accepts every program of this user still expects the full length.
         let cookie = named.cookie.and_then(|path| std::fs::read(path).ok());
         let cookie = cookie.unwrap_or_else(|| vec![0; COOKIE_BYTES]);
-        let client = Client::new_unix(c"Arauto", socket, Some(cookie)).map_err(|why| failed(&why))?;
+        let client = Client::new_unix(c"Arauto", socket, Some(cookie)).map_err(PulseError::Denied)?;
         Ok(Self { client, sink: named.sink.and_then(|sink| CString::new(sink).ok()) })
     }
 
-    /// Opens a playback stream. The error says why it cannot be opened.
-    pub async fn open(self, spec: Spec) -> Result<Pulse, String> {
+    /// Opens a playback stream.
+    ///
+    /// # Errors
+    /// If the server refuses it or does not answer.
+    pub async fn open(self, spec: Spec) -> Result<Pulse, PulseError> {
         let Self { client, sink } = self;
         let (giver, mut taker) = ring(spec);
         let give = move |bytes: &mut [u8]| give(&mut taker, bytes);
         let opened = client.create_playback_stream(parameters(spec, sink), give.as_playback_source());
-        let stream = match timeout(ANSWER_TIMEOUT, opened).await {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(why)) => return Err(format!("the sound server refuses: {why}")),
-            Err(_) => return Err("the sound server does not answer".to_owned()),
-        };
+        let opened = timeout(ANSWER_TIMEOUT, opened).await.map_err(|_| PulseError::Silence)?;
+        let stream = opened.map_err(PulseError::Refused)?;
         Ok(Pulse { giver, stream, _client: client })
     }
 }

@@ -86,6 +86,45 @@ impl Environment {
     }
 }
 
+/// Reason why no sound server can be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The user's settings name an address that is not supported.
+    #[error("{by} names {address}")]
+    Unsupported {
+        /// The variable or setting that names it.
+        by: String,
+        /// The address.
+        address: UnsupportedAddress,
+    },
+    /// The user's settings name servers for other machines only.
+    #[error("{by} names only servers for other machines: {servers}")]
+    OtherMachines {
+        /// The variable or setting that names them.
+        by: String,
+        /// The servers, as they are named.
+        servers: String,
+    },
+    /// No server answers. Holds the last one tried.
+    #[error("{}{address}: {why}", .by.as_ref().map(|by| format!("{by} names ")).unwrap_or_default())]
+    Unreachable {
+        /// The variable or setting that names it; `None` for a default socket.
+        by: Option<String>,
+        /// The address.
+        address: Address,
+        /// Reason.
+        why: io::Error,
+    },
+    /// None of the default sockets exists.
+    #[error("no PulseAudio or PipeWire is running")]
+    NotRunning,
+}
+
+/// Error: an address of a form that is not supported, with its text.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?}, which is not supported here: write unix:PATH, tcp:HOST or tcp:HOST:PORT")]
+pub struct UnsupportedAddress(String);
+
 /// The servers to try, in order, with what is needed to use them.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Named {
@@ -103,8 +142,8 @@ impl Named {
     /// Reads the environment and the settings files.
     ///
     /// # Errors
-    /// If a server is named in an unsupported form, or only for other machines. The text says which.
-    pub fn read(environment: &Environment) -> Result<Self, String> {
+    /// If a server is named in an unsupported form, or only for other machines.
+    pub fn read(environment: &Environment) -> Result<Self, ServerError> {
         let settings = Settings::read(environment);
         let text =
             |name: &str| (environment.variable)(name).map(|value| value.to_string_lossy().into_owned());
@@ -125,31 +164,29 @@ impl Named {
                 return Ok(Self { addresses, by: None, sink, cookie: cookie.or_else(usual) });
             }
         };
-        let addresses = parse_list(&servers, environment.machine_id.as_deref())
-            .map_err(|why| format!("{by} names {why}"))?;
-        if addresses.is_empty() {
-            return Err(format!("{by} names only servers for other machines: {servers}"));
-        }
+        let addresses = match parse_list(&servers, environment.machine_id.as_deref()) {
+            Ok(addresses) if addresses.is_empty() => return Err(ServerError::OtherMachines { by, servers }),
+            Ok(addresses) => addresses,
+            Err(address) => return Err(ServerError::Unsupported { by, address }),
+        };
         Ok(Self { addresses, by: Some(by), sink, cookie: cookie.or_else(usual) })
     }
 
     /// Connects to the first server that answers.
     ///
     /// # Errors
-    /// If none answers. The text names the last one tried and its error.
-    pub fn connect(&self, within: Duration) -> Result<UnixStream, String> {
-        let mut failed = None;
+    /// If none answers. The error holds the last one tried.
+    pub fn connect(&self, within: Duration) -> Result<UnixStream, ServerError> {
+        let mut failed = ServerError::NotRunning;
         for address in &self.addresses {
             match address.connect(within) {
                 Ok(stream) => return Ok(stream),
-                Err(why) => failed = Some(format!("{address}: {why}")),
+                Err(why) => {
+                    failed = ServerError::Unreachable { by: self.by.clone(), address: address.clone(), why };
+                }
             }
         }
-        Err(match (&self.by, failed) {
-            (Some(by), Some(why)) => format!("{by} names {why}"),
-            (None, Some(why)) => why,
-            (_, None) => "no PulseAudio or PipeWire is running".to_owned(),
-        })
+        Err(failed)
     }
 }
 
@@ -178,26 +215,23 @@ fn usual_sockets(environment: &Environment, folders: &[PathBuf], tries_localhost
 }
 
 /// Parses addresses separated by blanks. Leaves out those for other machines (`{id}ADDRESS`).
-fn parse_list(text: &str, machine_id: Option<&str>) -> Result<Vec<Address>, String> {
+fn parse_list(text: &str, machine_id: Option<&str>) -> Result<Vec<Address>, UnsupportedAddress> {
     let mut addresses = Vec::new();
     for entry in text.split_whitespace() {
+        let unsupported = || UnsupportedAddress(entry.to_owned());
         let address = match entry.strip_prefix('{') {
             None => entry,
             Some(rest) => {
-                let (id, address) = rest.split_once('}').ok_or_else(|| unsupported(entry))?;
+                let (id, address) = rest.split_once('}').ok_or_else(unsupported)?;
                 if Some(id) != machine_id {
                     continue;
                 }
                 address
             }
         };
-        addresses.push(parse(address).ok_or_else(|| unsupported(entry))?);
+        addresses.push(parse(address).ok_or_else(unsupported)?);
     }
     Ok(addresses)
-}
-
-fn unsupported(entry: &str) -> String {
-    format!("{entry:?}, which is not supported here: write unix:PATH, tcp:HOST or tcp:HOST:PORT")
 }
 
 /// `unix:PATH`, `/PATH`, `tcp:HOST`, `tcp4:HOST:PORT`, `tcp6:[ADDRESS]:PORT`, or a host without a prefix.
@@ -351,7 +385,7 @@ mod tests {
         for text in
             ["unix:", "tcp:", "tcp:h:x", "tcp:h:0", "tcp:h:65536", "{me", "[::1", "dbus:a/b", "h:1 unix:"]
         {
-            let why = parse_list(text, Some("me")).unwrap_err();
+            let why = parse_list(text, Some("me")).unwrap_err().to_string();
             assert!(why.contains("not supported here"), "{text}: {why}");
         }
     }
@@ -385,13 +419,15 @@ mod tests {
     fn what_names_a_server_is_told_when_it_fails() {
         let named =
             Named::read(&environment(|name| (name == "PULSE_SERVER").then(|| "/nowhere".into()))).unwrap();
-        let why = named.connect(Duration::from_secs(1)).unwrap_err();
+        let why = named.connect(Duration::from_secs(1)).unwrap_err().to_string();
         assert_eq!(why, "PULSE_SERVER names unix:/nowhere: No such file or directory (os error 2)");
         let why = Named::read(&environment(|name| (name == "PULSE_SERVER").then(|| "{x}tcp:h".into())))
-            .unwrap_err();
+            .unwrap_err()
+            .to_string();
         assert_eq!(why, "PULSE_SERVER names only servers for other machines: {x}tcp:h");
-        let why =
-            Named::read(&environment(|name| (name == "PULSE_SERVER").then(|| "tcp:".into()))).unwrap_err();
+        let why = Named::read(&environment(|name| (name == "PULSE_SERVER").then(|| "tcp:".into())))
+            .unwrap_err()
+            .to_string();
         assert_eq!(
             why,
             "PULSE_SERVER names \"tcp:\", which is not supported here: write unix:PATH, tcp:HOST or tcp:HOST:PORT"
