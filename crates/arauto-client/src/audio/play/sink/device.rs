@@ -23,7 +23,7 @@ use tokio::{
 
 use super::{
     ClockSource, Sink, Spec,
-    ring::{Giver, Taker, ring},
+    ring::{SampleConsumer, SampleProducer, ring},
     wav,
 };
 
@@ -77,7 +77,7 @@ pub struct Device {
 
 /// A sound card that plays.
 pub struct DeviceSink {
-    giver: Giver,
+    producer: SampleProducer,
     evenly: Evenly,
     state: Arc<State>,
     /// Dropping it stops playback.
@@ -149,18 +149,18 @@ impl Device {
         spec: Spec,
         convert: fn(f32) -> T,
     ) -> Result<DeviceSink, cpal::Error> {
-        let (giver, mut taker) = ring(spec);
+        let (producer, mut consumer) = ring(spec);
         let state = Arc::new(State::default());
         let (giving, failing) = (Arc::clone(&state), Arc::clone(&state));
         let (from, into) = (usize::from(spec.channels), usize::from(config.channels));
         let give = move |out: &mut [T], info: &OutputCallbackInfo| {
-            let is_over = give(&mut taker, from, out, into, convert);
+            let is_over = give(&mut consumer, from, out, into, convert);
             giving.is_asked(spec.time((out.len() / into) as u64), info, is_over);
         };
         let fail = move |why: cpal::Error| failing.fail(&why);
         let stream = self.device.build_output_stream(config, give, fail, Some(PRESENCE_INTERVAL))?;
         stream.play()?;
-        Ok(DeviceSink { giver, evenly: Evenly { spec, until: Instant::now() }, state, stream })
+        Ok(DeviceSink { producer, evenly: Evenly { spec, until: Instant::now() }, state, stream })
     }
 }
 
@@ -195,15 +195,15 @@ fn choose(
 /// Fills `out`, with silence where no samples are queued. Returns whether these were the last. `from` and `into` are
 /// the channel counts of the samples and of the card.
 fn give<T: SizedSample>(
-    taker: &mut Taker,
+    consumer: &mut SampleConsumer,
     from: usize,
     out: &mut [T],
     into: usize,
     convert: fn(f32) -> T,
 ) -> bool {
-    let (there, is_last) = taker.waiting();
+    let (there, is_last) = consumer.waiting();
     let wanted = out.len() / into * from;
-    let mut samples = taker.take(wanted.min(there));
+    let mut samples = consumer.take(wanted.min(there));
     for frame in out.chunks_exact_mut(into) {
         let Some(left) = samples.next() else { break };
         let right = if from == 1 { left } else { samples.next().unwrap_or(left) };
@@ -279,18 +279,18 @@ impl Sink for DeviceSink {
     fn room(&mut self) -> io::Result<usize> {
         let now = Instant::now();
         self.state.check(now)?;
-        Ok(self.giver.room().min(self.evenly.due(now)))
+        Ok(self.producer.room().min(self.evenly.due(now)))
     }
 
     fn write(&mut self, samples: &[f32]) -> io::Result<()> {
-        self.giver.put(samples);
+        self.producer.put(samples);
         Ok(())
     }
 
     fn finish(self: Box<Self>) -> BoxFuture<'static, io::Result<()>> {
         Box::pin(async move {
-            let Self { giver, state, stream, .. } = *self;
-            giver.end();
+            let Self { producer, state, stream, .. } = *self;
+            drop(producer);
             let over = timeout(END_TIMEOUT, state.over.notified()).await;
             state.check(Instant::now())?;
             over.map_err(|_| io::Error::other("the sound card did not play to the end"))?;
@@ -335,12 +335,12 @@ mod tests {
     fn channels_are_made_to_fit_and_the_end_is_told() {
         let heard = |from, into, samples: &[f32], places| {
             let spec = Spec { rate: 5, channels: from };
-            let (mut giver, mut taker) = ring(spec);
-            assert_eq!(taker.take(100).count(), usize::from(from), "silence first");
-            giver.put(samples);
-            giver.end();
+            let (mut producer, mut consumer) = ring(spec);
+            assert_eq!(consumer.take(100).count(), usize::from(from), "silence first");
+            producer.put(samples);
+            drop(producer);
             let mut out = vec![0; places];
-            let is_over = give(&mut taker, usize::from(from), &mut out, into, wav::to_i16);
+            let is_over = give(&mut consumer, usize::from(from), &mut out, into, wav::to_i16);
             (out, is_over)
         };
         assert_eq!(heard(1, 2, &[0.5], 4), (vec![16_384, 16_384, 0, 0], true));

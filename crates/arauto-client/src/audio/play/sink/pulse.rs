@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use self::servers::{Environment, Named, ServerError};
 use super::{
     ClockSource, Sink, Spec,
-    ring::{Giver, Taker, ring},
+    ring::{SampleConsumer, SampleProducer, ring},
 };
 
 /// Time that the server may take for an answer.
@@ -51,7 +51,7 @@ pub struct PulseServer {
 
 /// A playback stream on a sound server.
 pub struct Pulse {
-    giver: Giver,
+    producer: SampleProducer,
     stream: PlaybackStream,
     /// Closes the connection when dropped.
     _client: Client,
@@ -82,12 +82,12 @@ impl PulseServer {
     /// If the server refuses it or does not answer.
     pub async fn open(self, spec: Spec) -> Result<Pulse, PulseError> {
         let Self { client, sink } = self;
-        let (giver, mut taker) = ring(spec);
-        let give = move |bytes: &mut [u8]| give(&mut taker, bytes);
+        let (producer, mut consumer) = ring(spec);
+        let give = move |bytes: &mut [u8]| give(&mut consumer, bytes);
         let opened = client.create_playback_stream(parameters(spec, sink), give.as_playback_source());
         let opened = timeout(ANSWER_TIMEOUT, opened).await.map_err(|_| PulseError::Silence)?;
         let stream = opened.map_err(PulseError::Refused)?;
-        Ok(Pulse { giver, stream, _client: client })
+        Ok(Pulse { producer, stream, _client: client })
     }
 }
 
@@ -127,11 +127,11 @@ fn parameters(spec: Spec, sink: Option<CString>) -> protocol::PlaybackStreamPara
 }
 
 /// Fills `bytes`, with silence where no samples are queued. Returns 0 at the end of the stream.
-fn give(taker: &mut Taker, bytes: &mut [u8]) -> usize {
+fn give(consumer: &mut SampleConsumer, bytes: &mut [u8]) -> usize {
     let wanted = bytes.len() / size_of::<f32>();
-    let (there, is_last) = taker.waiting();
+    let (there, is_last) = consumer.waiting();
     let given = if is_last { wanted.min(there) } else { wanted };
-    let samples = taker.take(wanted.min(there)).chain(iter::repeat(0.0)).take(given);
+    let samples = consumer.take(wanted.min(there)).chain(iter::repeat(0.0)).take(given);
     for (place, sample) in bytes.chunks_exact_mut(size_of::<f32>()).zip(samples) {
         place.copy_from_slice(&f32::to_le_bytes(sample));
     }
@@ -148,18 +148,19 @@ impl Sink for Pulse {
         if self.stream.source_eof().now_or_never().is_some() {
             return Err(io::Error::other("the sound server closed the connection"));
         }
-        Ok(self.giver.room())
+        Ok(self.producer.room())
     }
 
     fn write(&mut self, samples: &[f32]) -> io::Result<()> {
-        self.giver.put(samples);
+        self.producer.put(samples);
         Ok(())
     }
 
     fn finish(self: Box<Self>) -> BoxFuture<'static, io::Result<()>> {
         Box::pin(async move {
-            self.giver.end();
-            match timeout(ANSWER_TIMEOUT, self.stream.play_all()).await {
+            let Self { producer, stream, _client } = *self;
+            drop(producer);
+            match timeout(ANSWER_TIMEOUT, stream.play_all()).await {
                 Ok(Ok(())) => Ok(()),
                 _ => Err(io::Error::other("the sound server did not play to the end")),
             }
@@ -173,15 +174,15 @@ mod tests {
 
     #[test]
     fn silence_until_there_is_something_and_then_the_end() {
-        let (mut giver, mut taker) = ring(Spec { rate: 10, channels: 1 });
+        let (mut producer, mut consumer) = ring(Spec { rate: 10, channels: 1 });
         let mut bytes = [1; 12];
-        assert_eq!(give(&mut taker, &mut bytes), 12);
+        assert_eq!(give(&mut consumer, &mut bytes), 12);
         assert_eq!(bytes, [0; 12]);
-        giver.put(&[1.0, -1.0]);
-        assert_eq!(give(&mut taker, &mut bytes), 12);
+        producer.put(&[1.0, -1.0]);
+        assert_eq!(give(&mut consumer, &mut bytes), 12);
         assert_eq!(bytes, [0, 0, 0x80, 0x3f, 0, 0, 0x80, 0xbf, 0, 0, 0, 0]);
-        giver.put(&[1.0]);
-        giver.end();
-        assert_eq!((give(&mut taker, &mut bytes), give(&mut taker, &mut bytes)), (4, 0));
+        producer.put(&[1.0]);
+        drop(producer);
+        assert_eq!((give(&mut consumer, &mut bytes), give(&mut consumer, &mut bytes)), (4, 0));
     }
 }
