@@ -63,6 +63,24 @@ fn every_figure_is_documented_and_every_documented_figure_is_there() {
     assert_eq!(rows, names);
 }
 
+/// Each HELP text is one sentence, and `docs/monitoring.md` begins its row with the same words.
+#[test]
+fn every_help_is_a_sentence_that_the_documentation_has_too() {
+    let text = read("docs/monitoring.md").replace('`', "");
+    let server = TestServer::start();
+    let metrics = get(server.monitoring_address(), "/metrics").body;
+    let helps: Vec<_> = metrics.lines().filter_map(|line| line.strip_prefix("# HELP ")).collect();
+    assert!(helps.len() > 30);
+    for help in helps {
+        let (name, help) = help.split_once(' ').unwrap();
+        let sentence = help.strip_suffix('.').unwrap_or_else(|| panic!("{name}: {help}"));
+        assert!(sentence.len() > 20 && !sentence.contains(". "), "{name}: {help}");
+        let row = text.lines().find(|line| line.starts_with(&format!("| {name} |"))).unwrap();
+        let meaning = row.split(" | ").nth(2).unwrap();
+        assert!(meaning.to_lowercase().starts_with(&sentence.to_lowercase()), "{name}: {meaning}");
+    }
+}
+
 #[test]
 fn every_rule_is_documented() {
     let text = read("docs/monitoring.md");

@@ -142,7 +142,7 @@ fn state(watched: &Watched) -> Vec<FigureFamily> {
             FigureType::Info,
             "arauto_build_info",
             None,
-            "The program: its version, and what it is built for.",
+            "Version of the program and the system that it is built for, as labels; the value is always 1.",
         )
         .with(
             [
@@ -155,23 +155,27 @@ fn state(watched: &Watched) -> Vec<FigureFamily> {
         FigureFamily::gauge(
             "arauto_ready",
             None,
-            "1 while newcomers are served, 0 before and while the server drains.",
+            "1 while the server accepts clients, 0 while it starts or shuts down.",
         )
         .is(u64::from(is_ready)),
-        FigureFamily::gauge("arauto_workers", None, "Threads that serve sessions.")
+        FigureFamily::gauge("arauto_workers", None, "Worker threads that serve sessions (server.workers).")
             .is(watched.workers.len() as u64),
-        FigureFamily::gauge("arauto_max_sessions", None, "The most sessions at once: limits.max_sessions.")
-            .is(config.limits.max_sessions as u64),
+        FigureFamily::gauge(
+            "arauto_max_sessions",
+            None,
+            "Maximum number of simultaneous sessions (limits.max_sessions).",
+        )
+        .is(config.limits.max_sessions as u64),
         FigureFamily::gauge(
             "arauto_outbox_limit",
             Some(FigureUnit::Bytes),
-            "What may wait for one session before its senders are held back: limits.outbox_bytes.",
+            "Bytes queued for one session above which its senders are held back (limits.outbox_bytes).",
         )
         .is(config.limits.outbox_bytes as u64),
         FigureFamily::gauge(
             "process_start_time",
             Some(FigureUnit::Seconds),
-            "When the server started, in Unix time.",
+            "Time at which the server started, in seconds of Unix time.",
         )
         .real(since.as_secs_f64()),
     ]
@@ -185,7 +189,7 @@ fn sessions(metrics: &Metrics) -> Vec<FigureFamily> {
     let connections = FigureFamily::counter(
         "arauto_connections",
         None,
-        "Connections accepted, by the protocol of the address that they came to.",
+        "Connections accepted, including those then refused, by protocol of the address and by encryption.",
     );
     let connections = ListenerProtocol::ALL.into_iter().fold(connections, |family, protocol| {
         [false, true].into_iter().fold(family, |family, is_encrypted| {
@@ -193,8 +197,11 @@ fn sessions(metrics: &Metrics) -> Vec<FigureFamily> {
             family.with([("protocol", protocol.as_str()), encrypted(is_encrypted)], Value::Whole(count))
         })
     });
-    let sessions =
-        FigureFamily::gauge("arauto_sessions", None, "Sessions there are, with a name or without.");
+    let sessions = FigureFamily::gauge(
+        "arauto_sessions",
+        None,
+        "Sessions that exist, with or without a name, by kind of client and by encryption.",
+    );
     let sessions = Kind::ALL.into_iter().fold(sessions, |family, kind| {
         [false, true].into_iter().fold(family, |family, is_encrypted| {
             let count = metrics.sessions(kind, is_encrypted);
@@ -206,7 +213,7 @@ fn sessions(metrics: &Metrics) -> Vec<FigureFamily> {
         FigureFamily::gauge(
             "arauto_connections_pending",
             None,
-            "Connections that are no sessions yet: TLS handshakes, and HTTP before a WebSocket.",
+            "Connections that are not sessions yet, by stage: a TLS handshake, or HTTP before a WebSocket.",
         )
         .each("stage", Stage::ALL, |stage| (stage.as_str(), metrics.under_way(stage))),
         sessions,
@@ -215,7 +222,7 @@ fn sessions(metrics: &Metrics) -> Vec<FigureFamily> {
         FigureFamily::counter(
             "arauto_ends",
             None,
-            "Sessions that ended, and connections that were not let in, by reason.",
+            "Sessions that ended and connections that were not admitted, by reason.",
         )
         .each("reason", CloseReason::ALL, |reason| (reason.as_str(), metrics.ended(reason))),
     ]
@@ -227,40 +234,41 @@ fn messages(metrics: &Metrics) -> Vec<FigureFamily> {
         FigureFamily::counter(
             "arauto_received_messages",
             None,
-            "Lines that came in, whether they are messages or not.",
+            "Lines and frames received from clients, whether they are messages or not.",
         )
         .is(received.messages),
         FigureFamily::counter(
             "arauto_received",
             Some(FigureUnit::Bytes),
-            "Their bytes, without line endings.",
+            "Bytes of the lines and frames received from clients, without line endings.",
         )
         .is(received.bytes),
         FigureFamily::counter(
             "arauto_delivered_messages",
             None,
-            "Messages sent or queued; one to all counts for each receiver.",
+            "Messages sent to clients or queued for them; a message to all counts once for each receiver.",
         )
         .is(delivered.messages),
         FigureFamily::counter(
             "arauto_delivered",
             Some(FigureUnit::Bytes),
-            "Their bytes, with a line ending each.",
+            "Bytes of the messages sent to clients or queued for them, with one byte each for a line ending.",
         )
         .is(delivered.bytes),
         FigureFamily::counter(
             "arauto_operations",
             None,
-            "Messages by what they ask for, without those refused as they are read.",
+            "Requests by operation, without lines that are refused when they are read.",
         )
         .each("operation", Operation::for_people(), |operation| {
             (operation.wire(), metrics.operations(operation))
         }),
-        FigureFamily::counter("arauto_refusals", None, "Lines that were not carried out, by reason.").each(
-            "reason",
-            Refusal::ALL,
-            |why| (why.as_str(), metrics.refused(why)),
-        ),
+        FigureFamily::counter(
+            "arauto_refusals",
+            None,
+            "Lines and frames that were not carried out, by reason.",
+        )
+        .each("reason", Refusal::ALL, |why| (why.as_str(), metrics.refused(why))),
     ]
 }
 
@@ -273,48 +281,54 @@ fn output(metrics: &Metrics) -> Vec<FigureFamily> {
         steps(
             "arauto_batch_messages",
             None,
-            "Messages in what the Registry sent in one go, each counted once.",
+            "Messages in each batch that the registry sent, counted once for all receivers.",
             metrics.batch_messages(),
             1.0,
         ),
-        steps("arauto_batch", Some(FigureUnit::Bytes), "The same in bytes.", metrics.batch_bytes(), 1.0),
+        steps(
+            "arauto_batch",
+            Some(FigureUnit::Bytes),
+            "Bytes in each batch that the registry sent, counted once for all receivers.",
+            metrics.batch_bytes(),
+            1.0,
+        ),
         FigureFamily::gauge(
             "arauto_batch_largest",
             Some(FigureUnit::Bytes),
-            "The largest of them since the start.",
+            "Bytes of the largest batch since the server started.",
         )
         .is(marks.largest_batch_bytes),
         steps(
             "arauto_fan_out",
             Some(FigureUnit::Seconds),
-            "From when the first broadcast of a batch was taken to when the last session's share was sent or queued.",
+            "Seconds from the first broadcast of a batch until the last worker has sent or queued the batch.",
             metrics.fan_outs(),
             1e9,
         ),
         FigureFamily::gauge(
             "arauto_outbox_fullest",
             Some(FigureUnit::Bytes),
-            "The most that waited for one session since the start.",
+            "Most bytes that were queued for one session since the server started.",
         )
         .is(marks.fullest_outbox_bytes),
         FigureFamily::gauge(
             "arauto_outboxes",
             Some(FigureUnit::Bytes),
-            "Memory of what waits for all sessions. Above limits.outboxes_bytes, sessions are disconnected.",
+            "Bytes of memory for all queued output; above limits.outboxes_bytes, sessions are disconnected.",
         )
         .is(metrics.outboxes_bytes().load(Ordering::Relaxed)),
-        FigureFamily::counter("arauto_outbox_full", None, "How often an outbox became full.")
+        FigureFamily::counter("arauto_outbox_full", None, "Times that the outbox of a session became full.")
             .is(marks.full_outboxes),
         FigureFamily::counter(
             "arauto_senders_held_back",
             None,
-            "How often a sender had to wait for a receiver that was full.",
+            "Times that a sender had to wait for a receiver whose outbox was full.",
         )
         .is(marks.held_back),
         FigureFamily::counter(
             "arauto_broadcast_wait",
             Some(FigureUnit::Seconds),
-            "Time in which broadcasts waited for receivers that were full.",
+            "Seconds that broadcasts waited for receivers whose outboxes were full.",
         )
         .real(marks.broadcast_wait.as_secs_f64()),
     ]
@@ -325,16 +339,20 @@ fn audio(metrics: &Metrics) -> Vec<FigureFamily> {
     let dropped =
         [("foreign", counts.foreign), ("not_as_announced", counts.strange), ("not_taken", counts.lost)];
     vec![
-        FigureFamily::gauge("arauto_streams", None, "Streams of audio that are on.").is(counts.streams),
-        FigureFamily::gauge("arauto_stream_listeners", None, "Who listens to them, by RTSP and by HTTP.")
-            .is(counts.listeners),
+        FigureFamily::gauge("arauto_streams", None, "Audio streams that are playing.").is(counts.streams),
+        FigureFamily::gauge(
+            "arauto_stream_listeners",
+            None,
+            "Listeners of audio streams, by RTSP and by HTTP together.",
+        )
+        .is(counts.listeners),
         FigureFamily::counter(
             "arauto_datagrams_received",
             None,
-            "Datagrams of publishers, sound and reports.",
+            "Datagrams of audio and reports received from publishers.",
         )
         .is(counts.datagrams_in),
-        FigureFamily::counter("arauto_datagrams_sent", None, "Datagrams of sound to listeners by RTSP.")
+        FigureFamily::counter("arauto_datagrams_sent", None, "Datagrams of audio sent to listeners by RTSP.")
             .is(counts.datagrams_out),
         FigureFamily::counter(
             "arauto_datagrams_dropped",
@@ -345,7 +363,7 @@ fn audio(metrics: &Metrics) -> Vec<FigureFamily> {
         FigureFamily::counter(
             "arauto_listener_reports",
             None,
-            "What listeners said of what they got (RTCP).",
+            "RTCP receiver reports received from listeners about datagrams that the server sent.",
         )
         .is(counts.reports),
     ]
@@ -356,19 +374,24 @@ fn process(process: &Process) -> Vec<FigureFamily> {
     let cpu = FigureFamily::counter(
         "process_cpu",
         Some(FigureUnit::Seconds),
-        "Time of processors, in user and kernel mode.",
+        "Seconds of CPU time of the process, in user and kernel mode.",
     );
     let gauges = [
         (
             "process_resident_memory",
             Some(FigureUnit::Bytes),
-            "Memory that the process holds.",
+            "Bytes of physical memory that the process holds.",
             process.resident_bytes,
         ),
-        ("process_virtual_memory", Some(FigureUnit::Bytes), "Addresses that it has.", process.virtual_bytes),
-        ("process_threads", None, "Its threads.", process.threads),
-        ("process_open_fds", None, "Descriptors that are open.", process.open_files),
-        ("process_max_fds", None, "How many may be open.", process.max_files),
+        (
+            "process_virtual_memory",
+            Some(FigureUnit::Bytes),
+            "Bytes of address space that the process has.",
+            process.virtual_bytes,
+        ),
+        ("process_threads", None, "Threads that the process has.", process.threads),
+        ("process_open_fds", None, "File descriptors that the process has open.", process.open_files),
+        ("process_max_fds", None, "File descriptors that the process may have open.", process.max_files),
     ];
     let known = gauges.into_iter().filter_map(|(stem, unit, help, value)| Some((stem, unit, help, value?)));
     let gauges = known.map(|(stem, unit, help, value)| FigureFamily::gauge(stem, unit, help).is(value));
