@@ -1,9 +1,6 @@
 //! [`Broadcast`]: sends one file to the server until the file ends.
 
-use std::{
-    future::pending,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
 use arauto_rtsp::{ntp::Ntp, payload::Payload};
 use tokio::{
@@ -16,7 +13,10 @@ use super::{
     reading::{Read, Reading},
     schedule::SendSchedule,
 };
-use crate::rtsp::{RtspError, RtspEvent, StreamSession};
+use crate::{
+    deadline::sleep_until_opt,
+    rtsp::{RtspError, RtspEvent, StreamSession},
+};
 
 /// Time from the first report to the first audio. The server informs the client that asked once it receives from the
 /// publisher. Audio sent before that client has connected would be lost on it.
@@ -116,7 +116,7 @@ impl Broadcast {
                     Read::End => self.read = Some(Over::Finished),
                     Read::Failed(why) => self.read = Some(Over::CutOff(why)),
                 },
-                () = at(due) => match (self.next.take(), self.read.take()) {
+                () = sleep_until_opt(due) => match (self.next.take(), self.read.take()) {
                     (Some(payload), read) => {
                         self.read = read;
                         self.send(&payload).await?;
@@ -174,11 +174,4 @@ impl Broadcast {
 
 async fn in_time(sending: impl Future<Output = Result<(), RtspError>>) -> Result<(), RtspError> {
     timeout(STALL_TIMEOUT, sending).await.unwrap_or(Err(RtspError::Silence { method: "RECORD" }))
-}
-
-async fn at(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => sleep_until(moment).await,
-        None => pending().await,
-    }
 }

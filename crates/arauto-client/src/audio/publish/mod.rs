@@ -7,7 +7,7 @@
 //! file -> source -> payloads -> reading -> broadcast (schedule, packets) -> rtsp::StreamSession
 //! ```
 //!
-//! `publisher` answers the server's `publish` requests; `publication` is one file that it plays.
+//! `publisher` answers the server's `publish` requests with a task of its own; `publication` is one file that it plays.
 
 mod broadcast;
 mod mix;

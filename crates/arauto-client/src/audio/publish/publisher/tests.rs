@@ -2,9 +2,9 @@
 
 use std::net::{Ipv4Addr, TcpListener};
 
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 
-use super::*;
+use super::{task::cannot, *};
 use crate::files::Folder;
 
 /// A port on which nothing listens.
