@@ -1,5 +1,6 @@
 //! Plays to a sound server by PulseAudio's native protocol, without its library. PipeWire speaks it, too.
 
+mod config;
 mod servers;
 
 use std::{ffi::CString, io, iter, os::unix::net::UnixStream, time::Duration};
@@ -8,7 +9,10 @@ use futures_util::{FutureExt, future::BoxFuture};
 use pulseaudio::{AsPlaybackSource, Client, PlaybackStream, protocol};
 use tokio::time::timeout;
 
-use self::servers::{Environment, Named, ServerError};
+use self::{
+    config::Environment,
+    servers::{Named, ServerError},
+};
 use super::{
     ClockSource, Sink, Spec,
     ring::{SampleConsumer, SampleProducer, ring},
