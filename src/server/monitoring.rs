@@ -101,7 +101,7 @@ async fn accept_all(
     log: &Logger,
 ) -> io::Result<()> {
     let mut incoming = Incoming::new(socket, log)?;
-    let serve = Rc::new(build(desk).await?);
+    let serve = Rc::new(http_service(desk).await?);
     loop {
         let report = |error: &io::Error| {
             debug!(log, "cannot accept a monitoring connection; retrying"; "error" => %error);
@@ -131,7 +131,7 @@ async fn accept_all(
 type Serve = Box<dyn Fn(TcpStream, &ConnectionSlot) -> LocalBoxFuture<'static, Result<(), DispatchError>>>;
 
 /// Builds an HTTP service that answers one request per connection.
-async fn build(desk: Rc<Desk>) -> io::Result<Serve> {
+async fn http_service(desk: Rc<Desk>) -> io::Result<Serve> {
     let answer = move |request: Request| {
         let desk = Rc::clone(&desk);
         async move { Ok::<Response<BoxBody>, actix_http::Error>(desk.answer(request.head()).await) }

@@ -140,7 +140,7 @@ struct Unheard;
 impl Link {
     /// Starts a conversation under this name. Dropping the receiver of events ends it.
     #[must_use]
-    pub fn begin(dialer: Dialer, name: &str) -> (Sender<Command>, Receiver<Event>) {
+    pub fn spawn(dialer: Dialer, name: &str) -> (Sender<Command>, Receiver<Event>) {
         let (to_link, commands) = channel(COMMAND_CAPACITY);
         let (events, from_link) = channel(EVENT_CAPACITY);
         let link = Self {

@@ -32,7 +32,7 @@ impl Printer {
     ///
     /// # Errors
     /// If the threads cannot be started.
-    pub fn begin() -> io::Result<Self> {
+    pub fn spawn() -> io::Result<Self> {
         let (lines, to_write) = channel(MAX_LINES);
         let (done, written) = oneshot::channel();
         thread::Builder::new().name("output".to_owned()).spawn(move || {

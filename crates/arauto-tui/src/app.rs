@@ -373,7 +373,7 @@ impl App {
 
     /// The panes of the screen at its present size.
     pub(super) fn panes(&self) -> Panes {
-        Panes::of(self.size)
+        Panes::new(self.size)
     }
 
     /// Columns and rows of the conversation's pane, and the theme.

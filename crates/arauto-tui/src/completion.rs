@@ -20,9 +20,9 @@ pub struct Completion {
 
 impl Completion {
     /// Finds the candidates at the cursor, which comes after `cursor` characters. Returns `None` if there are none.
-    #[must_use]
     /// `files`: returns the audio files of a user, as far as they are known.
-    pub fn begin(
+    #[must_use]
+    pub fn new(
         line: &str,
         cursor: usize,
         names: &[String],
@@ -176,7 +176,7 @@ mod tests {
                 .to_vec(),
             _ => Vec::new(),
         };
-        let Some(mut completion) = Completion::begin(&line.replace('^', ""), cursor, &names, files) else {
+        let Some(mut completion) = Completion::new(&line.replace('^', ""), cursor, &names, files) else {
             return Vec::new();
         };
         let mut lines = Vec::new();
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn backwards_too() {
-        let mut completion = Completion::begin("/e", 2, &[], |_| Vec::new()).unwrap();
+        let mut completion = Completion::new("/e", 2, &[], |_| Vec::new()).unwrap();
         completion.previous();
         assert_eq!(completion.line(), ("/exit ".to_owned(), 6));
         assert_eq!(completion.candidates().collect::<Vec<_>>(), ["/echo", "/exit"]);

@@ -27,7 +27,7 @@ pub struct Panes {
 impl Panes {
     /// Divides a screen of this size.
     #[must_use]
-    pub fn of(Size { width, height }: Size) -> Self {
+    pub fn new(Size { width, height }: Size) -> Self {
         let row = |y, is_there: bool| Rect::new(0, y, width, u16::from(is_there && height > 0));
         let has_status = height >= 3;
         let has_rule = height >= ROWS_FOR_RULE;
@@ -53,13 +53,13 @@ mod tests {
     fn the_input_line_is_always_there() {
         for height in 1..40 {
             for width in [1, 20, 59, 60, 80] {
-                let panes = Panes::of(Size { width, height });
+                let panes = Panes::new(Size { width, height });
                 assert_eq!((panes.input.width, panes.input.height), (width, 1));
                 let rows = panes.log.height + panes.rule.height + panes.input.height + panes.status.height;
                 assert_eq!(rows, height);
                 assert_eq!(panes.log.width + panes.people.width, width);
             }
         }
-        assert_eq!(Panes::of(Size { width: 0, height: 0 }).input.height, 0);
+        assert_eq!(Panes::new(Size { width: 0, height: 0 }).input.height, 0);
     }
 }

@@ -100,7 +100,7 @@ impl InputLine {
         match &mut self.completion {
             Some(completion) if back => completion.previous(),
             Some(completion) => completion.next(),
-            None => self.completion = Completion::begin(self.text(), self.cursor(), names, files),
+            None => self.completion = Completion::new(self.text(), self.cursor(), names, files),
         }
         if let Some(completion) = &self.completion {
             let (text, cursor) = completion.line();

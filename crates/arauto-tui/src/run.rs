@@ -65,8 +65,8 @@ pub async fn run(
     let (to_driver, answers) = channel(1);
     let (to_app, news) = channel(MAX_NEWS);
     let asking = if asks { Asking::First } else { Asking::Never };
-    let publisher = Publisher::begin(folder.as_ref().map(Folder::opener), asking, dialer.clone(), to_app);
-    let sharer = Sharer::begin(folder, to_driver);
+    let publisher = Publisher::spawn(folder.as_ref().map(Folder::opener), asking, dialer.clone(), to_app);
+    let sharer = Sharer::spawn(folder, to_driver);
     let (mut signals, mut hang_up) = (Signals::new()?, signal(SignalKind::hangup())?);
     let mut hold = Hold::take()?;
     // Overrides the library's own reading of the environment, which was considered where the theme was chosen.
@@ -172,7 +172,7 @@ impl Driver {
         {
             match effect {
                 Effect::Begin(name) => {
-                    let (commands, events) = Link::begin(self.dialer.clone(), &name);
+                    let (commands, events) = Link::spawn(self.dialer.clone(), &name);
                     self.conversation = Some(Conversation { commands, events });
                 }
                 Effect::Command(command) => self.waiting = Some(command),
@@ -216,7 +216,7 @@ impl Driver {
 
     /// Listens to the stream at this address, and to no other any more.
     fn listen(&mut self, address: String, volume: Volume) {
-        match Listener::begin(self.dialer.clone(), address, volume) {
+        match Listener::spawn(self.dialer.clone(), address, volume) {
             Ok(listener) => self.listener = Some(listener),
             Err(why) => self.app.heard(Err(PlaybackError::Sink(why)), Now::read()),
         }

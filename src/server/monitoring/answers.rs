@@ -44,7 +44,7 @@ pub struct Desk {
 impl Desk {
     /// Creates a desk that answers about these parts.
     pub fn new(watched: Watched) -> Self {
-        let liveness_check = LivenessCheck::of(watched.workers.clone());
+        let liveness_check = LivenessCheck::new(watched.workers.clone());
         Self { watched, liveness_check, own_names: host::own_names() }
     }
 

@@ -24,7 +24,7 @@ pub struct LivenessCheck {
 
 impl LivenessCheck {
     /// Creates a roll call of these workers.
-    pub fn of(workers: Vec<ArbiterHandle>) -> Self {
+    pub fn new(workers: Vec<ArbiterHandle>) -> Self {
         Self { workers, answered: Cell::new(None) }
     }
 
@@ -66,7 +66,7 @@ mod tests {
         System::new().block_on(async {
             let (well, other) = (Arbiter::new(), Arbiter::new());
             let (stuck, release) = std::sync::mpsc::channel::<()>();
-            let liveness_check = LivenessCheck::of(vec![well.handle(), other.handle()]);
+            let liveness_check = LivenessCheck::new(vec![well.handle(), other.handle()]);
             assert_eq!(liveness_check.missing().await, None);
             other.spawn_fn(move || assert!(release.recv().is_err()));
             // The workers are not called again at once.

@@ -11,7 +11,7 @@ pub struct Place {
 
 impl Place {
     /// Returns the sort key of this path.
-    pub fn of(path: Vec<u8>) -> Self {
+    pub fn new(path: Vec<u8>) -> Self {
         Self { folded: String::from_utf8_lossy(&path).to_lowercase(), path }
     }
 
@@ -82,7 +82,7 @@ mod tests {
     fn as_people_look() {
         let expected =
             ["1.mp3", "01.mp4", "2.mp3", "10.mp3", "a/2", "a/10", "A/b", "a b", "B", "b", "c", "ç", "日本"];
-        let mut names: Vec<_> = expected.iter().map(|name| Place::of(name.as_bytes().to_vec())).collect();
+        let mut names: Vec<_> = expected.iter().map(|name| Place::new(name.as_bytes().to_vec())).collect();
         names.reverse();
         names.sort();
         let sorted: Vec<_> =
@@ -93,7 +93,7 @@ mod tests {
     proptest! {
         #[test]
         fn it_is_an_order(paths in prop::collection::vec("[aA0-2/ é]{0,6}", 3)) {
-            let [a, b, c] = [0, 1, 2].map(|at| Place::of(paths[at].clone().into_bytes()));
+            let [a, b, c] = [0, 1, 2].map(|at| Place::new(paths[at].clone().into_bytes()));
             prop_assert_eq!(a.cmp(&b), b.cmp(&a).reverse());
             prop_assert_eq!(a.cmp(&b).is_eq(), paths[0] == paths[1]);
             if a <= b && b <= c {

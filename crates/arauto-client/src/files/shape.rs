@@ -37,7 +37,7 @@ impl<S: MediaSource> Shaped<S> {
     ///
     /// # Errors
     /// If the file cannot be read, or its length is unknown.
-    pub fn of(mut source: S) -> io::Result<Self> {
+    pub fn new(mut source: S) -> io::Result<Self> {
         let whole = source.byte_len().ok_or(io::ErrorKind::Unsupported)?;
         let begin = skip_leading(&mut source, whole)?;
         let mut marker = [0; 12];

@@ -63,7 +63,7 @@ impl Sharer {
     /// ```no_run
     /// # use arauto_client::{files::{Folder, Sharer}, link, meaning::Meaning, OwnedMessage};
     /// # fn example(to_link: tokio::sync::mpsc::Sender<link::Command>, received: OwnedMessage) -> anyhow::Result<()> {
-    /// let sharer = Sharer::begin(Some(Folder::open("Music".as_ref())?), to_link);
+    /// let sharer = Sharer::spawn(Some(Folder::open("Music".as_ref())?), to_link);
     /// match received.meaning() {
     ///     Meaning::FilesWanted { by } => sharer.asked(&received.destination, by)?,
     ///     Meaning::Refusal { why, .. } => sharer.refused(why),
@@ -73,7 +73,7 @@ impl Sharer {
     /// # }
     /// ```
     #[must_use]
-    pub fn begin<M: From<Line> + Send + 'static>(folder: Option<Folder>, out: Sender<M>) -> Self {
+    pub fn spawn<M: From<Line> + Send + 'static>(folder: Option<Folder>, out: Sender<M>) -> Self {
         let (notes, taken) = channel(MAX_QUESTIONS);
         tokio::spawn(run(folder, taken, out));
         Self { notes }
@@ -208,7 +208,7 @@ mod tests {
 
     fn sharer(folder: Option<Folder>) -> (Sharer, mpsc::Receiver<Line>) {
         let (out, sent) = channel(1);
-        (Sharer::begin(folder, out), sent)
+        (Sharer::spawn(folder, out), sent)
     }
 
     #[tokio::test(start_paused = true)]

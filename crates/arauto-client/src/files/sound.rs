@@ -44,7 +44,7 @@ pub fn may_be(extension: &str) -> bool {
 
 /// Returns a reader for the file, or `None` if its format is unknown.
 pub fn reader(source: impl MediaSource + 'static) -> Option<Box<dyn FormatReader>> {
-    let shaped = Shaped::of(source).ok()?;
+    let shaped = Shaped::new(source).ok()?;
     let stream = MediaSourceStream::new(Box::new(shaped), MediaSourceStreamOptions::default());
     PROBE.probe(&Hint::new(), stream, FormatOptions::default(), MetadataOptions::default()).ok()
 }

@@ -46,7 +46,7 @@ pub struct Seen {
 }
 
 impl Seen {
-    fn of(stat: &Stat) -> Option<Self> {
+    fn from_stat(stat: &Stat) -> Option<Self> {
         (FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile).then(|| Self {
             bytes: u64::try_from(stat.st_size).unwrap_or(0),
             // `i128` and `u128` hold these fields on all systems, whose types differ.
@@ -117,7 +117,7 @@ pub fn look(root: &Path, bounds: Bounds) -> Tree {
 /// If the file is gone, is not the one found or has changed, or if the path leads up.
 pub fn open_seen(root: &Path, path: &[u8], seen: Seen) -> io::Result<File> {
     let file = open_below(root, path)?;
-    if Seen::of(&fstat(&file)?) != Some(seen) {
+    if Seen::from_stat(&fstat(&file)?) != Some(seen) {
         return Err(io::ErrorKind::NotFound.into());
     }
     Ok(file.into())
@@ -138,7 +138,7 @@ pub fn open_named(root: &Path, path: &[u8], depth: usize) -> io::Result<File> {
         Some(Errno::NOTDIR | Errno::LOOP | Errno::NXIO) => io::ErrorKind::NotFound.into(),
         _ => error,
     })?;
-    if Seen::of(&fstat(&file)?).is_none() {
+    if Seen::from_stat(&fstat(&file)?).is_none() {
         return Err(io::ErrorKind::NotFound.into());
     }
     Ok(file.into())
@@ -279,14 +279,14 @@ impl Walk {
                 Err(Errno::NOENT | Errno::LOOP | Errno::NOTDIR) => {}
                 Err(_) => self.left_out.folders += 1,
             },
-            FileType::RegularFile => self.keep(path, || Seen::of(&stat()?)),
+            FileType::RegularFile => self.keep(path, || Seen::from_stat(&stat()?)),
             _ => {}
         }
         None
     }
 
     fn keep(&mut self, path: Vec<u8>, seen: impl FnOnce() -> Option<Seen>) {
-        let place = Place::of(path);
+        let place = Place::new(path);
         let is_full = self.kept.len() == self.bounds.files;
         if is_full && self.kept.peek().is_none_or(|last| last.place < place) {
             self.left_out.files += 1;

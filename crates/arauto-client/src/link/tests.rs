@@ -28,7 +28,7 @@ impl Stage {
     async fn set(name: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let target: Target = listener.local_addr().unwrap().to_string().parse().unwrap();
-        let (commands, events) = Link::begin(Dialer::new(target), name);
+        let (commands, events) = Link::spawn(Dialer::new(target), name);
         Self { listener, commands, events }
     }
 

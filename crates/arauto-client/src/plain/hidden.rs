@@ -14,7 +14,7 @@ impl Hidden {
     ///
     /// # Errors
     /// If the terminal's modes cannot be read or set.
-    pub(super) fn begin() -> io::Result<Option<Self>> {
+    pub(super) fn new() -> io::Result<Option<Self>> {
         if !io::stdin().is_terminal() {
             return Ok(None);
         }

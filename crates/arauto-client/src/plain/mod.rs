@@ -60,7 +60,7 @@ pub async fn join(
 ) -> Result<(), ScriptError> {
     let mut signals = Signals::new().map_err(ScriptError::Input)?;
     let mut lines = input::lines().map_err(ScriptError::Input)?;
-    let mut printer = Printer::begin().map_err(ScriptError::Output)?;
+    let mut printer = Printer::spawn().map_err(ScriptError::Output)?;
     let mut given = name;
     if given.is_none() {
         let out = printer.lines.clone();
@@ -82,7 +82,7 @@ pub async fn join(
         dialogue: Dialogue::new(&name, password),
         exposure: dialer.exposure(),
         receiver,
-        sharing: Sharing::begin(folder, asks, dialer, outgoing.clone()),
+        sharing: Sharing::spawn(folder, asks, dialer, outgoing.clone()),
         outgoing,
         to_print: VecDeque::new(),
         to_send: VecDeque::new(),
@@ -221,7 +221,7 @@ impl Running {
             say(&format!("warning: {warning}"));
         }
         if self.hidden.is_none() {
-            self.hidden = Hidden::begin().map_err(ScriptError::Input)?;
+            self.hidden = Hidden::new().map_err(ScriptError::Input)?;
         }
         Ok(())
     }

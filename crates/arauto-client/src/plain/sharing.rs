@@ -31,17 +31,17 @@ impl Sharing {
     /// Shares this folder. The answers go to `outgoing`. If the user wants to be asked before a file is played
     /// (`asks`), none is.
     #[cfg_attr(not(feature = "audio"), allow(unused_variables, reason = "they are for the publisher"))]
-    pub fn begin(folder: Option<Folder>, asks: bool, dialer: &Dialer, outgoing: Sender<Line>) -> Self {
+    pub fn spawn(folder: Option<Folder>, asks: bool, dialer: &Dialer, outgoing: Sender<Line>) -> Self {
         #[cfg(feature = "audio")]
         let (to_us, news) = channel(MAX_NEWS);
         #[cfg(feature = "audio")]
         let asking = if asks { Asking::Impossible } else { Asking::Never };
         Self {
             #[cfg(feature = "audio")]
-            publisher: Publisher::begin(folder.as_ref().map(Folder::opener), asking, dialer.clone(), to_us),
+            publisher: Publisher::spawn(folder.as_ref().map(Folder::opener), asking, dialer.clone(), to_us),
             #[cfg(feature = "audio")]
             news,
-            sharer: Sharer::begin(folder, outgoing),
+            sharer: Sharer::spawn(folder, outgoing),
         }
     }
 

@@ -24,8 +24,8 @@ impl Backlog {
     ///
     /// # Errors
     /// If a thread cannot be started.
-    pub(super) fn begin() -> io::Result<Self> {
-        Ok(Self { printer: Printer::begin()?, lines: VecDeque::new(), bytes: 0 })
+    pub(super) fn spawn() -> io::Result<Self> {
+        Ok(Self { printer: Printer::spawn()?, lines: VecDeque::new(), bytes: 0 })
     }
 
     /// Adds a line, which includes its line ending.

@@ -40,7 +40,7 @@ pub async fn files(
     within: Duration,
     form: Form,
 ) -> Result<Files, ScriptError> {
-    let mut one_shot = OneShot::begin_within(dialer, name, within).await?;
+    let mut one_shot = OneShot::join_within(dialer, name, within).await?;
     let until = one_shot.until();
     let own = one_shot.name.clone();
     let asked = Message { destination: of, ..Joining::command(&own, Operation::ListFiles.wire()) };

@@ -49,7 +49,7 @@ impl Lines {
     ///
     /// # Errors
     /// If the thread that reads cannot be started.
-    pub(super) fn begin(to: To, limit: usize, on_bad_line: OnBadLine) -> Result<Self, ScriptError> {
+    pub(super) fn spawn(to: To, limit: usize, on_bad_line: OnBadLine) -> Result<Self, ScriptError> {
         let input = input::lines().map_err(ScriptError::Input)?;
         Ok(Self { input, number: 0, to, limit, on_bad_line, bad: BadLines::default() })
     }

@@ -14,7 +14,7 @@ use crate::{dial::Dialer, joining::Joining, meaning::Meaning, roll::Roll};
 /// # Errors
 /// If joining or asking fails, or the list does not end in time or has more names than a server can have clients.
 pub async fn list(dialer: &Dialer, name: Option<&str>, within: Duration) -> Result<Vec<String>, ScriptError> {
-    let mut one_shot = OneShot::begin_within(dialer, name, within).await?;
+    let mut one_shot = OneShot::join_within(dialer, name, within).await?;
     let until = one_shot.until();
     let silence = |_| ScriptError::NoAnswer { who: "the server".to_owned(), within };
     let names = timeout_at(until, names(&mut one_shot)).await.map_err(silence)??;

@@ -54,7 +54,7 @@ pub struct ListenOptions {
 /// If no connection can be made, or it breaks or the server ends it, and no other is made.
 pub async fn listen(dialer: &Dialer, name: &str, wanted: ListenOptions) -> Result<(), ScriptError> {
     let signals = Signals::new().map_err(ScriptError::Input)?;
-    let backlog = Backlog::begin().map_err(ScriptError::Output)?;
+    let backlog = Backlog::spawn().map_err(ScriptError::Output)?;
     let reconnects = wanted.reconnects;
     let mut listening =
         Listening { name: name.to_owned(), wanted, backlog, signals, noise: Noise::default() };
@@ -122,7 +122,7 @@ struct Session {
 impl Listening {
     /// Joins. Returns `None` if a signal came first.
     async fn connect(&mut self, dialer: &Dialer) -> Result<Option<OneShot>, ScriptError> {
-        let joining = OneShot::begin(dialer, self.name.as_str());
+        let joining = OneShot::join(dialer, self.name.as_str());
         tokio::pin!(joining);
         let one_shot = loop {
             select! {
@@ -167,7 +167,7 @@ impl Listening {
         let (name, mut receiver, sender) = one_shot.into_parts();
         self.name = name;
         let outgoing = wire::queue(sender);
-        let sharer = Sharer::begin(None, outgoing.clone());
+        let sharer = Sharer::spawn(None, outgoing.clone());
         let mut session = Session { outgoing, sharer, leaving: None, last_words: None, was_full: false };
         loop {
             if self.wanted.count == Some(0) && session.leaving.is_none() {

@@ -38,22 +38,22 @@ impl OneShot {
     ///
     /// # Errors
     /// If connecting or joining fails.
-    pub async fn begin<'a>(dialer: &Dialer, name: impl Into<Option<&'a str>>) -> Result<Self, ScriptError> {
-        Self::begin_by(dialer, name.into(), &mut None).await
+    pub async fn join<'a>(dialer: &Dialer, name: impl Into<Option<&'a str>>) -> Result<Self, ScriptError> {
+        Self::join_by(dialer, name.into(), &mut None).await
     }
 
-    /// As [`Self::begin`], for a connection that may take at most `within` in all, see [`Self::until`]. Time in which a
+    /// As [`Self::join`], for a connection that may take at most `within` in all, see [`Self::until`]. Time in which a
     /// user types a password does not count.
     ///
     /// # Errors
     /// If connecting or joining fails, or takes longer.
-    pub async fn begin_within(
+    pub async fn join_within(
         dialer: &Dialer,
         name: Option<&str>,
         within: Duration,
     ) -> Result<Self, ScriptError> {
         let mut until = Some(Instant::now() + within);
-        match Self::begin_by(dialer, name, &mut until).await {
+        match Self::join_by(dialer, name, &mut until).await {
             Err(ScriptError::NotLetIn(_)) if until.is_some_and(|until| until <= Instant::now()) => {
                 Err(ScriptError::NoAnswer { who: "the server".to_owned(), within })
             }
@@ -61,7 +61,7 @@ impl OneShot {
         }
     }
 
-    async fn begin_by(
+    async fn join_by(
         dialer: &Dialer,
         name: Option<&str>,
         until: &mut Option<Instant>,
@@ -134,7 +134,7 @@ impl OneShot {
         }
     }
 
-    /// Deadline of the connection, see [`Self::begin_within`]. A connection without one has 24 h from now.
+    /// Deadline of the connection, see [`Self::join_within`]. A connection without one has 24 h from now.
     #[must_use]
     pub fn until(&self) -> Instant {
         self.until.unwrap_or_else(|| Instant::now() + Duration::from_hours(24))
@@ -270,7 +270,7 @@ mod tests {
             std::future::pending::<()>().await;
         };
         let begun = tokio::select! {
-            begun = OneShot::begin(&dialer, name) => begun,
+            begun = OneShot::join(&dialer, name) => begun,
             () = answering => unreachable!("it never ends"),
         };
         (begun, names)

@@ -76,7 +76,7 @@ pub async fn play(dialer: &Dialer, name: Option<&str>, playing: &PlayOptions) ->
     request(name.unwrap_or(&generated_name()), playing)?;
     // The output is prepared before anything is requested.
     let ready = playing.output.prepare().map_err(ScriptError::Sound)?;
-    let mut one_shot = OneShot::begin(dialer, name).await?;
+    let mut one_shot = OneShot::join(dialer, name).await?;
     let asked = request(&one_shot.name, playing)?;
     one_shot.send(&asked).await?;
     let announced = select! {

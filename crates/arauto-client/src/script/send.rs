@@ -69,7 +69,7 @@ pub async fn send(dialer: &Dialer, name: &str, sending: Sending) -> Result<(), S
         Words::Input => None,
     };
     let dialer = dialer.clone().with_no_answer(within);
-    let mut one_shot = OneShot::begin(&dialer, name).await?;
+    let mut one_shot = OneShot::join(&dialer, name).await?;
     let limit = match &text {
         // A server that accepts less than this says so itself.
         Some(text) if fit(&one_shot.name, &to, text, MESSAGE_BYTES).is_ok() => MESSAGE_BYTES,
@@ -79,7 +79,7 @@ pub async fn send(dialer: &Dialer, name: &str, sending: Sending) -> Result<(), S
     // Standard input is not read before this: a password may have been typed on the terminal.
     let mut source = match text {
         Some(text) => Source::One(Some(fit_argument(&name, &to, &text, limit)?)),
-        None => Source::Lines(Lines::begin(to, limit, on_bad_line)?),
+        None => Source::Lines(Lines::spawn(to, limit, on_bad_line)?),
     };
     let (mut refusals, signs) = (Refusals::default(), Signs::default());
     let end = {

@@ -38,7 +38,7 @@ impl Listener {
     ///
     /// # Errors
     /// If the runtime or the thread cannot be created.
-    pub fn begin(dialer: Dialer, address: String, volume: Volume) -> io::Result<Self> {
+    pub fn spawn(dialer: Dialer, address: String, volume: Volume) -> io::Result<Self> {
         let (commands, mut received) = mpsc::channel(MAX_COMMANDS);
         let (tell, progress) = watch::channel(PlaybackProgress::default());
         let (end, over) = oneshot::channel();

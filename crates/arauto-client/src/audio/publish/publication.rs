@@ -110,7 +110,7 @@ pub(super) async fn run(
 ) -> Outcome {
     let not_begun = |why: &dyn std::fmt::Display| Outcome::NotBegun(Printable(why).to_string());
     let (folder, name) = (folder.clone(), file.to_owned());
-    let reading = match timeout(OPEN_TIMEOUT, Reading::begin(move || folder.open(&name))).await {
+    let reading = match timeout(OPEN_TIMEOUT, Reading::spawn(move || folder.open(&name))).await {
         Ok(Ok(reading)) => reading,
         Ok(Err(why)) => return not_begun(&why),
         Err(_) => return not_begun(&NoReading::from(std::io::Error::from(std::io::ErrorKind::TimedOut))),

@@ -124,7 +124,7 @@ impl Publisher {
     /// Starts a task that plays files of `folder`, if any, to the server that `dialer` connects to. Events go to
     /// `news`. While `news` is full, the task handles nothing else, but playback continues.
     #[must_use]
-    pub fn begin(folder: Option<Opener>, asking: Asking, dialer: Dialer, news: Sender<News>) -> Self {
+    pub fn spawn(folder: Option<Opener>, asking: Asking, dialer: Dialer, news: Sender<News>) -> Self {
         let (notes, taken) = channel(MAX_NOTES);
         let (began, beginnings) = channel(MAX_AT_ONCE);
         let task = PublisherTask::new(folder, asking, dialer, news, began);

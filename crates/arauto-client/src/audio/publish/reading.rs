@@ -57,7 +57,7 @@ impl Reading {
     ///
     /// # Errors
     /// If the file cannot be opened or cannot be streamed.
-    pub async fn begin<E: Into<NoReading>>(
+    pub async fn spawn<E: Into<NoReading>>(
         open: impl FnOnce() -> Result<File, E> + Send + 'static,
     ) -> Result<Self, NoReading> {
         let (opened, told) = oneshot::channel();

@@ -244,7 +244,7 @@ fn ports() -> (u16, u16) {
 /// Publishes a file to ffmpeg, which writes the stream, without decoding, to another file.
 async fn heard_by_ffmpeg(dir: &Path, from: &Path, to: &Path, arguments: &str) {
     let from = from.to_owned();
-    let reading = Reading::begin(move || File::open(from)).await.unwrap();
+    let reading = Reading::spawn(move || File::open(from)).await.unwrap();
     let description = Description::new(reading.format, "a song", reading.length);
     let ports = ports();
     let sdp = String::from_utf8(description.to_sdp(Ipv4Addr::LOCALHOST.into(), 1)).unwrap();

@@ -134,8 +134,8 @@ impl Device {
             return Err(DeviceError::Rate(spec.rate));
         };
         let begin = |config| match format {
-            SampleFormat::F32 => self.begin(config, spec, |sample| sample),
-            _ => self.begin(config, spec, wav::to_i16),
+            SampleFormat::F32 => self.start(config, spec, |sample| sample),
+            _ => self.start(config, spec, wav::to_i16),
         };
         // The buffer sizes that a card reports are not always accurate.
         let begun =
@@ -143,7 +143,7 @@ impl Device {
         begun.map_err(|why| DeviceError::from(&why))
     }
 
-    fn begin<T: SizedSample + 'static>(
+    fn start<T: SizedSample + 'static>(
         &self,
         config: StreamConfig,
         spec: Spec,

@@ -32,7 +32,7 @@ pub struct Writer {
 pub fn file(path: &Path, spec: Spec) -> io::Result<Writer> {
     let mut file = File::create(path)?;
     file.write_all(&wav::header(spec, None))?;
-    Writer::begin(move |pieces| {
+    Writer::spawn(move |pieces| {
         let mut out = BufWriter::new(file);
         let bytes = write(pieces, &mut out)?;
         let mut file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
@@ -46,7 +46,7 @@ pub fn file(path: &Path, spec: Spec) -> io::Result<Writer> {
 
 /// Writes to standard output. The length is unknown, so the header states the maximum.
 pub fn stdout(spec: Spec) -> io::Result<Writer> {
-    Writer::begin(move |pieces| {
+    Writer::spawn(move |pieces| {
         let mut out = io::stdout().lock();
         out.write_all(&wav::header(spec, None))?;
         write(pieces, &mut out)?;
@@ -69,7 +69,7 @@ fn write(mut pieces: Receiver<Vec<u8>>, out: &mut impl Write) -> io::Result<u32>
 }
 
 impl Writer {
-    fn begin(write: impl FnOnce(Receiver<Vec<u8>>) -> io::Result<()> + Send + 'static) -> io::Result<Self> {
+    fn spawn(write: impl FnOnce(Receiver<Vec<u8>>) -> io::Result<()> + Send + 'static) -> io::Result<Self> {
         let (pieces, to_write) = channel(MAX_WAITING);
         let (tell, done) = oneshot::channel();
         thread::Builder::new().name("sound".to_owned()).spawn(move || {

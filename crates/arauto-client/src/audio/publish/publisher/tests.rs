@@ -16,7 +16,7 @@ fn publisher(folder: &tempfile::TempDir, asking: Asking) -> (Publisher, mpsc::Re
     let folder = Folder::open(folder.path()).unwrap().opener();
     let (news, heard) = channel(64);
     let dialer = Dialer::new("127.0.0.1:1".parse().unwrap());
-    (Publisher::begin(Some(folder), asking, dialer, news), heard)
+    (Publisher::spawn(Some(folder), asking, dialer, news), heard)
 }
 
 fn asks(publisher: &Publisher, file: &str) {
