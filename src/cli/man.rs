@@ -1,10 +1,8 @@
 //! Generates the manual page: one page for the program and all its commands.
 
-use std::{
-    collections::HashMap,
-    io::{self, Write},
-};
+use std::io::{self, Write};
 
+use arauto_settings::layers::Description;
 use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
@@ -85,13 +83,8 @@ fn server_settings() -> Roff {
         "Settings of the server. Flags override environment variables, which override the file that --config or \
          ARAUTO_CONFIG names, which overrides the defaults. The server reads no file unless one is named.",
     )]);
-    let meanings = meanings(include_str!("../../config/arauto.toml"));
     for (setting, applies) in config::describe() {
-        entry(&mut roff, &setting.path, &setting.variable);
-        let meaning = meanings.get(&setting.path).map_or("", String::as_str);
-        let (allowed, default) = (setting.allowed, setting.default);
-        let text = format!("{meaning} Must be {allowed}. Default: {default}. A change applies {applies}.");
-        roff.text([roman(text.trim_start())]);
+        entry(&mut roff, &setting, &format!(" A change applies {applies}."));
     }
     roff
 }
@@ -104,40 +97,18 @@ fn client_settings() -> Roff {
         "Flags override environment variables, which override the file, which overrides the defaults. The file is the \
          one that --config or ARAUTO_CLIENT_CONFIG names, or else ~/.config/arauto/client.toml, if it exists.",
     )]);
-    let meanings = meanings(include_str!("../../config/client.toml"));
     for setting in arauto_client::settings::describe() {
-        entry(&mut roff, &setting.path, &setting.variable);
-        let meaning = meanings.get(&setting.path).map_or("", String::as_str);
-        let text = format!("{meaning} Must be {}. Default: {}.", setting.allowed, setting.default);
-        roff.text([roman(text.trim_start())]);
+        entry(&mut roff, &setting, "");
     }
     roff
 }
 
-/// Returns the meaning of each setting by its full name: the comment above it in the file that lists all settings.
-/// Consecutive keys share a comment.
-fn meanings(file: &str) -> HashMap<String, String> {
-    let (mut meanings, mut section, mut comment) = (HashMap::new(), String::new(), Vec::new());
-    for line in file.lines() {
-        if let Some(text) = line.strip_prefix('#') {
-            // The heading names the variable already.
-            if !text.starts_with(" ARAUTO_") {
-                comment.push(text.trim());
-            }
-        } else if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            section = format!("{name}.");
-        } else if let Some((key, _)) = line.split_once(" = ") {
-            meanings.insert(format!("{section}{key}"), comment.join(" "));
-        } else {
-            comment.clear();
-        }
-    }
-    meanings
-}
-
-fn entry(roff: &mut Roff, name: &str, variable: &str) {
+/// Adds an entry for a setting; `more` follows its meaning, its bounds and its default.
+fn entry(roff: &mut Roff, setting: &Description, more: &str) {
+    let Description { path, variable, meaning, allowed, default } = setting;
     roff.control("TP", []);
-    roff.text([bold(name), roman(", "), bold(variable)]);
+    roff.text([bold(path), roman(", "), bold(variable)]);
+    roff.text([roman(format!("{meaning} Must be {allowed}. Default: {default}.{more}"))]);
 }
 
 /// Returns the section on environment variables.
@@ -210,27 +181,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_setting_has_its_meaning() {
-        let server = meanings(include_str!("../../config/arauto.toml"));
-        let paths = config::describe().map(|(setting, _)| (setting.path, &server));
+    fn every_setting_has_its_meaning_with_the_bounds_in_force() {
+        let settings = config::describe().map(|(setting, _)| setting);
         #[cfg(feature = "client")]
-        let client = meanings(include_str!("../../config/client.toml"));
-        #[cfg(feature = "client")]
-        let paths = paths.chain(arauto_client::settings::describe().map(|setting| (setting.path, &client)));
-        for (path, meanings) in paths {
-            let meaning =
-                meanings.get(&path).unwrap_or_else(|| panic!("{path} is in no file of all settings"));
+        let settings = settings.chain(arauto_client::settings::describe());
+        for Description { path, meaning, allowed, .. } in settings {
             assert!(meaning.len() > 20 && meaning.contains(['.', '?']), "{path}: {meaning:?}");
+            let bounds = allowed.split_once(" from ").and_then(|(_, bounds)| bounds.split_once(" to "));
+            if let Some((least, most)) = bounds {
+                let said = [format!("{least} to {most}"), format!(r#""{least}" to "{most}""#)];
+                assert!(said.iter().any(|said| meaning.contains(said)), "{path}: {meaning:?}");
+            }
         }
-    }
-
-    #[test]
-    fn a_comment_is_for_the_keys_below_it() {
-        let file = "# Of the file.\n\n# One\n# meaning.\n# ARAUTO_A\na = 1\n\n[s]\n\n# Of both.\nb = \"x = y\"\nc = 3\n\nd = 4\n";
-        let meanings = meanings(file);
-        let of = |path: &str| meanings.get(path).map(String::as_str);
-        assert_eq!(of("a"), Some("One meaning."));
-        assert_eq!((of("s.b"), of("s.c"), of("s.d")), (Some("Of both."), Some("Of both."), Some("")));
     }
 
     #[test]

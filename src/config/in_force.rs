@@ -6,8 +6,7 @@ use std::sync::Arc;
 use arauto_settings::layers::Settings;
 use arc_swap::{ArcSwap, Guard};
 
-use super::settings::{Applies, RELOADS};
-use super::types::Config;
+use super::{Applies, Config};
 
 /// Handle to the configuration in force; clones share it. Reading takes no lock.
 #[derive(Clone, Debug)]
@@ -51,13 +50,13 @@ impl InForce {
     pub fn after(&self, mut wanted: Config) -> (Config, Vec<Change>) {
         let now = self.get();
         let mut changes = Vec::new();
-        for (setting, reload) in Config::table().iter().zip(RELOADS) {
+        for setting in Config::table() {
             let (from, to) = ((setting.show)(&now), (setting.show)(&wanted));
             if from != to {
-                changes.push(Change { setting: setting.path(), from, to, applies: reload.applies });
+                changes.push(Change { setting: setting.path(), from, to, applies: setting.applies });
             }
-            if reload.applies == Applies::Restart {
-                (reload.copy)(&now, &mut wanted);
+            if setting.applies == Applies::Restart {
+                (setting.copy)(&now, &mut wanted);
             }
         }
         (wanted, changes)
@@ -96,8 +95,8 @@ impl Deref for View {
 
 #[cfg(test)]
 mod tests {
-    use super::super::types::Allow;
     use super::*;
+    use crate::config::Allow;
 
     #[test]
     fn what_needs_a_restart_stays_and_the_rest_is_new() {

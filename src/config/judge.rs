@@ -2,7 +2,7 @@
 
 use arauto_settings::layers::{ConfigError, Layers, Settings};
 
-use super::types::Config;
+use super::Config;
 
 /// All combinations that do not fit together.
 pub(super) fn judge(layers: &Layers<Config>) -> Vec<ConfigError> {

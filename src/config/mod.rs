@@ -1,9 +1,9 @@
 //! The server's settings: flags override environment, environment overrides file, file overrides defaults.
 //!
-//! `types` is what the rest of the program sees. `settings` is the table that drives everything here; to add a setting,
-//! give it a field and a default in `types`, a row in the table, and a line in `config/arauto.toml`. `judge` rejects
-//! values that do not fit together. `in_force` is what a running server reads; the table says when a change takes
-//! effect. [`arauto_settings::layers`] applies the layers.
+//! `settings` is the one list of all settings: the configuration's types, the defaults, `config/arauto.toml` and the
+//! manual page come from it, so a new setting is one entry there. `choices` are the types of values with names. `judge`
+//! rejects values that do not fit together. `in_force` is what a running server reads. [`arauto_settings::layers`]
+//! applies the layers.
 
 use std::{
     ffi::OsString,
@@ -12,17 +12,16 @@ use std::{
 
 use arauto_settings::layers::{self, DefaultFile};
 
+mod choices;
 mod in_force;
 mod judge;
 mod settings;
-mod types;
 
-pub use arauto_settings::layers::{Choice, CommandLine, ConfigError, Flag, quoted};
+pub use arauto_settings::layers::{Applies, Choice, CommandLine, ConfigError, Flag, quoted};
+pub use choices::{Allow, Level, LocalConnections, LogFormat};
 pub use in_force::{Change, InForce, View};
-pub use settings::{Applies, describe};
-pub use types::{
-    Accounts, Allow, CloseServer, Compat, Config, Flood, Level, Limits, LocalConnections, Log, LogFormat,
-    Media, Monitoring, Server, Tls, Web,
+pub use settings::{
+    Accounts, CloseServer, Compat, Config, Flood, Limits, Log, Media, Monitoring, Server, Tls, Web, describe,
 };
 
 /// A configuration with the origin of each value.
@@ -53,6 +52,12 @@ pub fn file(
 #[must_use]
 pub fn check(path: &Path) -> (Config, Vec<ConfigError>) {
     layers::check(path)
+}
+
+/// The file that sets every setting to its default: `config/arauto.toml`.
+#[must_use]
+pub fn template() -> String {
+    layers::template::<Config>()
 }
 
 /// Reads a file's content over the defaults, without environment and flags.

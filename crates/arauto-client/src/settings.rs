@@ -7,57 +7,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use arauto_settings::layers::{self, Choice, CommandLine, ConfigError, DefaultFile, Description, Origin};
+use arauto_settings::layers::{self, CommandLine, ConfigError, DefaultFile, Description, Origin};
 use etcetera::BaseStrategy;
 
-use super::{Password, Target, dial::Dialer, password::NoPassword, ports::PortSet, tls};
+use super::{Password, dial::Dialer, password::NoPassword, tls};
 
-/// All settings of the client. An empty path means no file.
-#[derive(Clone, Debug, Default, PartialEq)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
-pub struct Settings {
-    /// Name to join under; empty for none, see [`Settings::name`].
-    name: String,
-    /// Host and port of the server.
-    pub server: Target,
-    /// Whether output for people has colours, see [`Settings::has_colours`].
-    colours: Colours,
-    /// Whether the connection uses TLS.
-    tls: bool,
-    /// PEM file of the certificates that are trusted to sign the server's, instead of those that the system trusts.
-    ca: PathBuf,
-    /// PEM file of the certificate to show to the server.
-    cert: PathBuf,
-    /// PEM file of the private key for `cert`.
-    key: PathBuf,
-    /// File whose first line is the password.
-    password_file: PathBuf,
-    /// Whether the user is asked before a shared file is played to another user.
-    pub asks_first: bool,
-    /// Ports of a server at which its audio may be.
-    audio_ports: PortSet,
-    /// Whether audio may be unencrypted although the server was joined by TLS.
-    audio_allow_plain: bool,
-    /// Whether the password belongs to another server than `server`, so that it must not be sent.
-    is_password_for_another: bool,
-}
-
-/// When output has colours.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Colours {
-    /// On a terminal, unless `NO_COLOR` is set.
-    #[default]
-    Auto,
-    /// Always, even if the output is not a terminal.
-    Always,
-    /// Never, even on a terminal.
-    Never,
-}
-
-impl Choice for Colours {
-    const ALL: &'static [(&'static str, Self)] =
-        &[("auto", Self::Auto), ("always", Self::Always), ("never", Self::Never)];
-}
+pub use table::{Audio, Colours, General, Settings, Share};
 
 /// Settings, and the origin of each.
 pub type Loaded = layers::Loaded<Settings>;
@@ -66,14 +21,14 @@ impl Settings {
     /// Returns the name to join under: `asked_for`, or else the one in the settings.
     #[must_use]
     pub fn name(&self, asked_for: Option<String>) -> Option<String> {
-        asked_for.or_else(|| Some(self.name.clone()).filter(|name| !name.is_empty()))
+        asked_for.or_else(|| Some(self.general.name.clone()).filter(|name| !name.is_empty()))
     }
 
     /// Whether to use colours. `no_color` is the environment variable `NO_COLOR`: any value but an empty one turns
     /// colours off (<https://no-color.org>), unless the setting is `always`.
     #[must_use]
     pub fn has_colours(&self, is_terminal: bool, no_color: Option<OsString>) -> bool {
-        match self.colours {
+        match self.general.colours {
             Colours::Always => true,
             Colours::Never => false,
             Colours::Auto => is_terminal && no_color.is_none_or(|value| value.is_empty()),
@@ -83,11 +38,12 @@ impl Settings {
     /// Returns the TLS options. `insecure`: any certificate is accepted.
     #[must_use]
     pub fn tls(&self, insecure: bool) -> tls::TlsOptions {
-        if !self.tls && !insecure {
+        if !self.general.tls && !insecure {
             // `ca`, `cert` and `key` may still be set, but a later layer has turned TLS off.
             return tls::TlsOptions::default();
         }
-        let [ca, cert, key] = [&self.ca, &self.cert, &self.key].map(|path| some(path));
+        let General { ca, cert, key, .. } = &self.general;
+        let [ca, cert, key] = [ca, cert, key].map(|path| some(path));
         tls::TlsOptions { tls: true, ca, insecure, cert, key }
     }
 
@@ -97,13 +53,14 @@ impl Settings {
     /// # Errors
     /// If one of the files cannot be used.
     pub fn dialer(&self, insecure: bool) -> Result<Dialer, FileError> {
+        let Self { general, audio, .. } = self;
         let mut dialer =
-            Dialer::new(self.server.clone()).with_audio(self.audio_ports.clone(), self.audio_allow_plain);
+            Dialer::new(general.server.clone()).with_audio(audio.ports.clone(), audio.allow_plain);
         let tls = self.tls(insecure);
         if tls.is_wanted() {
             dialer = dialer.with_tls(tls::Tls::new(&tls)?);
         }
-        if let Some(file) = some(&self.password_file).filter(|_| !self.is_password_for_another) {
+        if let Some(file) = some(&general.password_file).filter(|_| !self.is_password_for_another) {
             dialer = dialer.with_password(Password::read(&file)?);
         }
         Ok(dialer)
@@ -114,14 +71,14 @@ impl Settings {
     /// Opens all files that the settings name, and returns the errors of those that cannot be used.
     #[must_use]
     pub fn unusable_files(&self) -> Vec<FileError> {
-        let [ca, cert, key] = [&self.ca, &self.cert, &self.key].map(|path| some(path));
+        let General { ca, cert, key, .. } = &self.general;
+        let [ca, cert, key] = [ca, cert, key].map(|path| some(path));
         let whom_to_trust = tls::TlsOptions { ca, ..tls::TlsOptions::default() };
         // This check is about the client's own certificate; the trusted certificates are checked separately.
         let own = tls::TlsOptions { insecure: true, cert, key, ..tls::TlsOptions::default() };
         let tls = [whom_to_trust.ca.is_some().then_some(whom_to_trust), own.cert.is_some().then_some(own)];
-        let tls =
-            tls.iter().flatten().filter_map(|options| tls::Tls::new(options).err().map(FileError::from));
-        let password = some(&self.password_file).and_then(|file| Password::read(&file).err());
+        let tls = tls.iter().flatten().filter_map(|options| tls::Tls::new(options).err().map(FileError::from));
+        let password = some(&self.general.password_file).and_then(|file| Password::read(&file).err());
         tls.chain(password.map(FileError::from)).collect()
     }
 }
@@ -172,6 +129,12 @@ pub fn describe() -> impl Iterator<Item = Description> {
     <Settings as layers::Settings>::describe()
 }
 
+/// The file that sets every setting to its default: `config/client.toml`.
+#[must_use]
+pub fn template() -> String {
+    layers::template::<Settings>()
+}
+
 /// Returns the path of the user's own settings: `$XDG_CONFIG_HOME/arauto/client.toml`, or else
 /// `~/.config/arauto/client.toml`. `None`: the user has no known home folder.
 #[must_use]
@@ -194,7 +157,8 @@ mod tests {
             (Colours::Always, false, Some("1"), true),
             (Colours::Never, true, None, false),
         ] {
-            let settings = Settings { colours, ..Settings::default() };
+            let mut settings = Settings::default();
+            settings.general.colours = colours;
             let has_colours = settings.has_colours(is_terminal, no_color.map(OsString::from));
             assert_eq!(has_colours, expected, "{colours:?} {is_terminal} {no_color:?}");
         }
@@ -202,9 +166,17 @@ mod tests {
 
     #[test]
     fn the_name_asked_for_comes_before_the_one_that_is_set() {
-        let settings = Settings { name: "ana".to_owned(), ..Settings::default() };
+        let mut settings = Settings::default();
+        settings.general.name = "ana".to_owned();
         assert_eq!(settings.name(None).as_deref(), Some("ana"));
         assert_eq!(settings.name(Some("rui".to_owned())).as_deref(), Some("rui"));
         assert_eq!(Settings::default().name(None), None);
+    }
+
+    #[test]
+    fn only_a_key_shares_the_meaning_of_its_certificate() {
+        let table = <Settings as layers::Settings>::table();
+        let shared = table.iter().filter(|setting| setting.meaning.is_empty()).map(layers::Setting::path);
+        assert_eq!(shared.collect::<Vec<_>>(), ["key"]);
     }
 }

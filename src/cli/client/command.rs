@@ -276,7 +276,7 @@ async fn carry_out(command: ClientCommand) -> Result<(), Error> {
             let dialer = access.dialer(&settings)?;
             if plain || unframed || !has_screen() {
                 let framing = if unframed { Framing::Unframed } else { Framing::Undecided };
-                plain::join(&dialer, name, framing, folder, settings.asks_first).await?;
+                plain::join(&dialer, name, framing, folder, settings.share.ask).await?;
                 return Ok(());
             }
             #[cfg(feature = "tui")]
@@ -325,7 +325,7 @@ async fn on_screen(
     settings: &Settings,
 ) -> Result<(), Error> {
     let theme = Theme::new(settings.has_colours(true, std::env::var_os("NO_COLOR")));
-    match arauto_tui::run(dialer, name, theme, folder, settings.asks_first).await? {
+    match arauto_tui::run(dialer, name, theme, folder, settings.share.ask).await? {
         ExitReason::Left => {}
         ExitReason::ServerClosed => writeln!(io::stdout(), "The server closed.")?,
         exit_reason => return Err(Error::Ended(exit_reason)),

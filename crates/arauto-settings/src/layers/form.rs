@@ -66,6 +66,11 @@ pub trait Form {
 
     /// The value as TOML.
     fn show(&self, value: &Self::Value) -> String;
+
+    /// The value itself, if it is a path: one from a file is relative to the file's folder.
+    fn path<'v>(&self, _value: &'v mut Self::Value) -> Option<&'v mut PathBuf> {
+        None
+    }
 }
 
 /// A whole number in this range.
@@ -306,6 +311,10 @@ impl Form for PathOf {
 
     fn show(&self, value: &PathBuf) -> String {
         quoted(value)
+    }
+
+    fn path<'v>(&self, value: &'v mut PathBuf) -> Option<&'v mut PathBuf> {
+        Some(value)
     }
 }
 
