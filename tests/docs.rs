@@ -1,13 +1,15 @@
 //! Tests of the documents: each link within the project leads to an existing file and heading, figures that depend on
-//! the code are those that the program reports, and the protocol's page has all texts of the server.
+//! the code are those that the program reports, files that list settings are those that the program generates, and the
+//! protocol's page has all texts of the server.
 
 use std::{
     collections::{HashMap, HashSet},
-    fs,
+    env, fs,
     path::{Component, Path, PathBuf},
     process::Command,
 };
 
+use arauto::config;
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
 use crate::{cli::without_settings, harness::process::Process};
@@ -129,6 +131,49 @@ fn the_readme_names_the_open_files_that_the_server_wants() {
         readme.contains(&format!("needed: {wanted}\n")),
         "README.md does not say that {wanted} are needed"
     );
+}
+
+/// The comments around the table in `docs/settings.md` whose second column is generated.
+const TABLE: [&str; 2] = ["<!-- defaults, written by tests/docs.rs -->\n", "<!-- end of the defaults -->\n"];
+
+/// Returns the page with the defaults of the settings that the first cell of each row names in the second cell.
+fn with_defaults(page: &str) -> String {
+    let defaults: HashMap<_, _> =
+        config::describe().map(|(setting, _)| (setting.path, setting.default)).collect();
+    let (before, rest) = page.split_once(TABLE[0]).unwrap();
+    let (table, after) = rest.split_once(TABLE[1]).unwrap();
+    let rows = table.split_inclusive('\n').map(|row| match row.split(" | ").collect::<Vec<_>>()[..] {
+        [names, _, action] if names.contains('`') => {
+            let names_alone = names.split('`').skip(1).step_by(2);
+            let values: Vec<_> =
+                names_alone.map(|name| format!("`{}`", defaults[name].trim_matches('"'))).collect();
+            format!("{names} | {} | {action}", values.join(", "))
+        }
+        _ => row.to_owned(),
+    });
+    [before, TABLE[0], &rows.collect::<String>(), TABLE[1], after].concat()
+}
+
+/// Compares the files that are generated from the tables of settings, or writes them if `ARAUTO_WRITE_FILES` is set.
+#[test]
+fn files_that_list_settings_are_as_generated() {
+    let page = fs::read_to_string(root().join("docs/settings.md")).unwrap();
+    for (path, generated) in [
+        ("config/arauto.toml", config::template()),
+        #[cfg(feature = "tui")]
+        ("config/client.toml", arauto_client::settings::template()),
+        ("docs/settings.md", with_defaults(&page)),
+    ] {
+        let path = root().join(path);
+        if env::var_os("ARAUTO_WRITE_FILES").is_some() {
+            fs::write(&path, &generated).unwrap();
+        }
+        assert!(
+            fs::read_to_string(&path).unwrap() == generated,
+            "{} is out of date; this writes it: ARAUTO_WRITE_FILES=1 cargo test --test main as_generated",
+            path.display()
+        );
+    }
 }
 
 /// Parts of string literals in [`TEXTS_IN`] that no client is sent.

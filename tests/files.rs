@@ -170,7 +170,7 @@ fn hostile_files(dir: &Path) -> Vec<(OsString, u64)> {
 fn a_long_list_of_hostile_names_is_put_together_again_byte_for_byte() {
     let (server, dir) = (TestServer::start(), tempdir().unwrap());
     let mut expected = hostile_files(dir.path());
-    let _ana = Sharing::spawn(&server, "ana", Some(dir.path()));
+    let _ana = Sharing::begin(&server, "ana", Some(dir.path()));
     let answers = ask(&server, "rui", &["ana"]);
     assert!(answers.len() > 8, "{} messages", answers.len());
     assert!(answers[..answers.len() - 1].iter().all(|(_, part)| *part == Assembled::More));
@@ -192,7 +192,7 @@ fn lists_of_several_do_not_mix() {
     let _sharing: Vec<_> = sharers
         .iter()
         .zip(&dirs)
-        .map(|(name, dir)| Sharing::spawn(&server, name, Some(dir.path())))
+        .map(|(name, dir)| Sharing::begin(&server, name, Some(dir.path())))
         .collect();
     let answers = ask(&server, "rui", &sharers);
     for name in sharers {
@@ -206,7 +206,7 @@ fn lists_of_several_do_not_mix() {
 fn where_messages_are_shorter_so_are_parts() {
     let (server, dir) = (TestServer::with(|config| config.limits.message_bytes = 200), tempdir().unwrap());
     (0..100).for_each(|at| fs::write(dir.path().join(format!("{at:03}")), "").unwrap());
-    let _ana = Sharing::spawn(&server, "ana", Some(dir.path()));
+    let _ana = Sharing::begin(&server, "ana", Some(dir.path()));
     let expected: Vec<_> = (0..100).map(|at| (format!("{at:03}").into(), 0)).collect();
     assert_eq!(files(&ask(&server, "rui", &["ana"]), "ana"), expected);
     // The sharer knows the limit now, so the first list already comes in parts that fit.
@@ -220,7 +220,7 @@ fn a_person_with_netcat_reads_it_and_sees_changes() {
     let (server, dir) = (TestServer::start(), tempdir().unwrap());
     let (outside, path) = (tempdir().unwrap(), |name: &str| dir.path().join(name));
     fs::write(outside.path().join("secret"), "secret").unwrap();
-    let _ana = Sharing::spawn(&server, "ana", Some(dir.path()));
+    let _ana = Sharing::begin(&server, "ana", Some(dir.path()));
     let mut rui = server.join("rui");
     // On a slow disk the old list is sent for a moment longer.
     let mut expect = |list: &str| {
@@ -246,7 +246,7 @@ fn a_person_with_netcat_reads_it_and_sees_changes() {
 #[test]
 fn without_a_folder_that_is_said() {
     let server = TestServer::start();
-    let _ana = Sharing::spawn(&server, "ana", None);
+    let _ana = Sharing::begin(&server, "ana", None);
     server.join("rui").ask("/files ana", "ana | rui | list_files | no folder is shared");
 }
 

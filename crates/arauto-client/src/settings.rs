@@ -77,7 +77,8 @@ impl Settings {
         // This check is about the client's own certificate; the trusted certificates are checked separately.
         let own = tls::TlsOptions { insecure: true, cert, key, ..tls::TlsOptions::default() };
         let tls = [whom_to_trust.ca.is_some().then_some(whom_to_trust), own.cert.is_some().then_some(own)];
-        let tls = tls.iter().flatten().filter_map(|options| tls::Tls::new(options).err().map(FileError::from));
+        let tls =
+            tls.iter().flatten().filter_map(|options| tls::Tls::new(options).err().map(FileError::from));
         let password = some(&self.general.password_file).and_then(|file| Password::read(&file).err());
         tls.chain(password.map(FileError::from)).collect()
     }

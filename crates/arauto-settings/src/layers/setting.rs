@@ -12,7 +12,7 @@ pub trait Settings: Default + 'static {
     /// Prefix of the environment variables.
     const PREFIX: &'static str;
 
-    /// The comment at the top of [`template`](super::template).
+    /// The comment at the top of [`template`](super::template()).
     const HEADING: &'static str;
 
     /// Every setting, grouped by section; settings without a section come first.
@@ -34,6 +34,7 @@ pub trait Settings: Default + 'static {
     }
 
     /// The table in groups of settings that share a meaning, which is that of the first of them.
+    #[must_use]
     fn groups() -> impl Iterator<Item = &'static [Setting<Self>]> {
         Self::table().chunk_by(|_, next| next.meaning.is_empty())
     }

@@ -6,24 +6,24 @@ use super::{Setting, Settings};
 /// its environment variable and its flags.
 #[must_use]
 pub fn template<C: Settings>() -> String {
-    let (defaults, mut text, mut section) = (C::default(), C::HEADING.to_owned(), "");
+    let (defaults, mut section) = (C::default(), "");
+    let mut lines = vec![C::HEADING.trim_end().to_owned()];
     for group in C::groups() {
-        if group[0].section != section {
-            section = group[0].section;
-            text += &format!("\n[{section}]\n");
+        let first = &group[0];
+        if first.section != section {
+            section = first.section;
+            lines.push(format!("\n[{section}]"));
         }
-        let lines: Vec<_> = group
-            .iter()
-            .map(|setting| format!("{} = {}\n", setting.key, (setting.show)(&defaults)))
-            .collect();
-        let meaning: String = group[0].meaning.iter().map(|line| format!("#{line}\n")).collect();
+        lines.push(String::new());
+        lines.extend(first.meaning.iter().map(|line| format!("#{line}")));
         let variables: Vec<_> = group.iter().map(Setting::variable).collect();
+        let list = if (first.show)(&defaults).starts_with('[') { ", separated by commas" } else { "" };
         let flags: Vec<_> = group.iter().flat_map(|setting| setting.flags).copied().collect();
-        let list = if lines[0].contains(" = [") { ", separated by commas" } else { "" };
         let flags = if flags.is_empty() { String::new() } else { format!("; {}", flags.join(", ")) };
-        text += &format!("\n{meaning}# {}{list}{flags}\n{}", variables.join(", "), lines.concat());
+        lines.push(format!("# {}{list}{flags}", variables.join(", ")));
+        lines.extend(group.iter().map(|setting| format!("{} = {}", setting.key, (setting.show)(&defaults))));
     }
-    text
+    lines.join("\n") + "\n"
 }
 
 #[cfg(test)]
