@@ -107,12 +107,12 @@ fn a_dropped_buffer_keeps_the_rest_of_the_message_that_was_begun() {
             (Kind::Line, 0, None),
             (Kind::Line, 1, Some("ne\n")),
             (Kind::Line, 8, None),
-            (Kind::Line, 9, Some("hree\n")),
+            (Kind::Line, 9, Some("ast\n")),
             (Kind::Unframed, 1, Some("ne\ntwo\n")),
         ] {
             let mut buffer = Buffer::new(false);
             buffer.set_kind(kind);
-            for piece in ["one\ntwo\n", "three\n"] {
+            for piece in ["one\ntwo\n", "last\n"] {
                 buffer.push(Piece::own(Bytes::from_static(piece.as_bytes())));
             }
             let queued = buffer.len();
