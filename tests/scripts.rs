@@ -338,8 +338,8 @@ fn nobody_who_reads_is_a_quiet_end() {
 
     let (reader, writer) = io::pipe().unwrap();
     drop(reader);
+    let _bob = server.join("bob");
     for command in ["list", "list --json"] {
-        let _ana = server.join("bob");
         let mut list = arauto([]);
         list.args(command.split(' ')).arg("--server").arg(server.address().to_string());
         assert_eq!(run(list.stdout(writer.try_clone().unwrap())), done(""), "{command}");
