@@ -13,6 +13,7 @@ use arauto_protocol::hidden::hidden;
 mod accounts;
 mod bans;
 mod config;
+#[cfg(feature = "client")]
 mod files;
 mod framing;
 pub mod inputs;
@@ -48,6 +49,7 @@ pub const TARGETS: &[Target] = &[
     config::TARGET,
     accounts::TARGET,
     bans::TARGET,
+    #[cfg(feature = "client")]
     files::TARGET,
     session::TARGET,
     websocket::TARGET,

@@ -243,7 +243,12 @@ fn a_flood_leaves_the_line_usable() {
     rui.shows_in_row_from_below(2, "> half a line");
     is_typed.store(true, Ordering::Relaxed);
     let (mut eva, count) = flood.join().unwrap();
-    rui.shows(&format!("eva → others: no. {} of the flood", count - 1));
+    // As long as that takes on a busy machine, but the screen never stands still.
+    let (last, mut seen) = (format!("eva → others: no. {} of the flood", count - 1), String::new());
+    while !seen.contains(&last) {
+        rui.wait_for("the flood to go on", |screen| screen.contents() != seen);
+        seen = rui.look(vt100::Screen::contents);
+    }
     // Each picture shows the cursor, so this counts pictures.
     let written = rui.bytes().split_off(before);
     let pictures = written.windows(SHOW_CURSOR.len()).filter(|part| *part == SHOW_CURSOR).count();

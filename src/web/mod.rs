@@ -102,12 +102,12 @@ pub fn words(status: StatusCode, words: &'static str) -> Response<BoxBody> {
 }
 
 #[cfg(test)]
+#[cfg(feature = "page")]
 mod tests {
     use arauto_protocol::Operation;
 
     use super::*;
 
-    #[cfg(feature = "page")]
     #[test]
     fn every_file_of_the_page_is_served() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/web/page");
