@@ -30,6 +30,7 @@ fn complaint(Output { status, stdout, stderr }: Output) -> String {
     String::from_utf8(stderr).unwrap()
 }
 
+#[cfg(feature = "tui")]
 #[test]
 fn what_is_printed_makes_a_server_that_clients_trust() {
     let folder = tempfile::tempdir().unwrap();

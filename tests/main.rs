@@ -46,6 +46,7 @@ mod reload;
 mod screen;
 #[cfg(feature = "tui")]
 mod scripts;
+#[cfg(feature = "tui")]
 mod silence;
 mod slow_readers;
 mod storm;

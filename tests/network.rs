@@ -427,6 +427,7 @@ fn ask_for_the_page(from: &str, address: SocketAddr) -> io::Result<String> {
 }
 
 #[needs("ip", "tc", "nc")]
+#[cfg(feature = "page")]
 #[test]
 fn slow_heads_of_one_address_keep_no_other_from_the_page() {
     const LOADS: usize = 200;

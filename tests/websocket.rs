@@ -341,6 +341,7 @@ fn the_example_of_the_documents_works() {
     );
 }
 
+#[cfg(feature = "page")]
 #[test]
 fn connections_that_come_and_go_leave_nothing() {
     let server = TestServer::with(|config| config.limits.max_sessions = 20);

@@ -213,6 +213,7 @@ mod tests {
         ] {
             assert!(workers.contains(part), "{part}: {workers}");
         }
+        #[cfg(feature = "client")]
         assert!(of("colours").contains("Default: \"auto\"."), "{}", of("colours"));
     }
 }

@@ -130,3 +130,19 @@ fn in_the_background_it_goes_on_and_leaves_the_terminal_alone() {
     let state = || std::fs::read_to_string(format!("/proc/{}/stat", shell.job())).unwrap();
     wait_until("the program to run", || !state().contains(") T "));
 }
+
+/// SIGTTOU would stop a background process that gives the terminal back, and nothing continues it if its shell ends.
+#[needs("bash")]
+#[test]
+fn in_the_background_a_signal_ends_it_and_not_the_terminal() {
+    let mut shell = Shell::with_rui();
+    signal(shell.job(), "STOP");
+    shell.has_terminal("stopped");
+    shell.terminal.enter("bg");
+    shell.eva.send("/files rui");
+    assert!(shell.eva.line().starts_with("rui | eva | list_files | "));
+    let process = format!("/proc/{}", shell.job());
+    signal(shell.job(), "TERM");
+    wait_until("the program to end", || !std::path::Path::new(&process).exists());
+    shell.has_terminal("ended");
+}

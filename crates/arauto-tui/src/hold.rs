@@ -9,13 +9,13 @@ use std::{io, time::Duration};
 
 use crossterm::event::{self, Event as Input, EventStream};
 use futures_util::StreamExt;
-use rustix::process::{Signal as Name, getpgrp, kill_current_process_group};
+use rustix::process::{Signal as Name, kill_current_process_group};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     time::{Instant, timeout},
 };
 
-use super::terminal::Screen;
+use super::terminal::{Screen, is_in_foreground};
 use arauto_client::deadline::sleep_until_opt;
 
 /// How often a background process checks whether it is in the foreground again. A shell need not send SIGCONT to a
@@ -78,7 +78,7 @@ impl Hold {
     pub async fn next(&mut self) -> io::Result<Happened> {
         loop {
             if self.look_at.is_some_and(|at| Instant::now() >= at) {
-                if has_terminal() {
+                if is_in_foreground() {
                     self.take_again()?;
                     return Ok(Happened::Back);
                 }
@@ -122,9 +122,4 @@ async fn key(keys: &mut Option<EventStream>) -> io::Result<Input> {
         Some(keys) => keys.next().await.unwrap_or_else(|| Err(io::ErrorKind::UnexpectedEof.into())),
         None => std::future::pending().await,
     }
-}
-
-/// Whether this process is in the foreground. A process without a shell always is.
-fn has_terminal() -> bool {
-    rustix::termios::tcgetpgrp(io::stdin()).map_or(true, |foreground| foreground == getpgrp())
 }

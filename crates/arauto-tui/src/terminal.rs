@@ -21,6 +21,7 @@ use ratatui::{
     buffer::Buffer,
     layout::{Position, Rect, Size},
 };
+use rustix::{process::getpgrp, termios::tcgetpgrp};
 
 /// Makes the terminal send arrow keys when the wheel turns (mode 1007), and saves the mode's previous value. Wheel
 /// reports (mode 1000) would work too, but then the terminal would no longer select text by the mouse.
@@ -37,7 +38,7 @@ const USUAL_SIZE: Size = Size::new(80, 24);
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// The terminal as a full screen. The terminal is given back as it was when this is dropped, and before a panic is
-/// reported.
+/// reported, unless a shell has taken it meanwhile.
 pub struct Screen {
     /// Its viewport has a fixed size, which [`Screen::draw`] changes. A viewport of automatic size would take a
     /// reported size of 0 literally.
@@ -120,11 +121,21 @@ fn give_back() {
     if !TAKEN.swap(false, Ordering::SeqCst) {
         return;
     }
+    if !is_in_foreground() {
+        // The terminal is the shell's by now. SIGTTOU would stop a background process here, for good if its shell ends.
+        return;
+    }
     // Failures are ignored: a terminal that is gone needs no restoring, and could not show a report.
     let _ = io::stdout().write_all(WHEEL_AS_BEFORE);
     let _ = execute!(io::stdout(), DisableFocusChange, DisableBracketedPaste, LeaveAlternateScreen, Show);
     let _ = io::stdout().flush();
     let _ = disable_raw_mode();
+}
+
+/// Whether this process is in the foreground of its terminal. A process without a shell always is.
+#[must_use]
+pub fn is_in_foreground() -> bool {
+    tcgetpgrp(io::stdin()).map_or(true, |foreground| foreground == getpgrp())
 }
 
 /// Gives the terminal back before a panic is reported, so that the report is not written to a screen that is about to
