@@ -177,9 +177,14 @@ impl Dialogue {
         }
     }
 
+    /// Whether the user is leaving: `exit` is sent, and its answer has not come.
+    pub(super) fn is_leaving(&self) -> bool {
+        matches!(self.state, State::Leaving)
+    }
+
     /// Handles the end of the connection. It is no failure while the user is leaving.
     pub(super) fn cut(&mut self, why: ScriptError) {
-        if matches!(self.state, State::Leaving) {
+        if self.is_leaving() {
             return self.end(Ok(()));
         }
         self.print(format!("Error with client connection | {}\n", arauto_settings::escape::Printable(&why)));

@@ -184,7 +184,10 @@ impl Running {
                     },
                     None => self.dialogue.leave(),
                 },
-                message = self.sharing.next(), if self.to_send.is_empty() => self.to_send.push_back(message),
+                // That the server ends what is played is no news to a user who leaves.
+                message = self.sharing.next(), if self.to_send.is_empty() && !self.dialogue.is_leaving() => {
+                    self.to_send.push_back(message);
+                }
                 error = printer.failed() => return Err(ScriptError::Output(error)),
                 () = signals.next() => self.dialogue.leave(),
                 () = sleep_until_opt(until) => self.dialogue.waited(),
