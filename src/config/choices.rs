@@ -25,7 +25,7 @@ impl Choice for LocalConnections {
 pub enum Allow {
     /// Any client.
     Anyone,
-    /// Operators, see [`Accounts`].
+    /// Operators, see [`accounts`](crate::accounts).
     Operators,
     /// Clients that are connected from this machine.
     #[default]

@@ -38,7 +38,7 @@ const HEADERS: [(HeaderName, &str); 8] = [
     (header::CACHE_CONTROL, "no-cache"),
 ];
 
-/// Adds those of [`HEADERS`] that a response does not set itself.
+/// Adds those of `HEADERS` that a response does not set itself.
 pub fn add_headers(headers: &mut HeaderMap) {
     for (name, value) in HEADERS {
         if !headers.contains_key(&name) {

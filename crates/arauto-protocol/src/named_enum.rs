@@ -1,4 +1,4 @@
-//! [`named_enum!`](crate::named_enum): enums whose variants have names.
+//! `named_enum!`: enums whose variants have names.
 
 /// Declares an enum of variants with names for metrics and logs. The list of the variants, `ALL`, and their names,
 /// `as_str`, come from the declaration, so that neither can miss a variant.

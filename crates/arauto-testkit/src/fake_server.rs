@@ -157,7 +157,7 @@ impl Peer {
         sent
     }
 
-    /// Sends this line repeatedly until nothing can be written for [`STALLED`], then waits until it can write the rest of
+    /// Sends this line repeatedly until nothing can be written for `STALLED`, then waits until it can write the rest of
     /// the last line.
     pub fn shut_out(&mut self, line: &str) {
         let line = format!("{line}\n");

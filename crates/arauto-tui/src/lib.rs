@@ -1,4 +1,4 @@
-//! The full screen of Arauto's client: a conversation on a terminal. [`run`] runs it to its end.
+//! The full screen of Arauto's client: a conversation on a terminal. [`run()`] runs it to its end.
 //!
 //! - `app`: the state, and how the connection (`connecting`), messages (`hearing`) and keys (`keys`, `wheel`,
 //!   `pasting`) change it. No IO, no clock.

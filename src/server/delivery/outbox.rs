@@ -8,7 +8,7 @@
 //!
 //! Each part decides one thing and knows no other: the [`Buffer`] what is queued and written, the [`Phase`] what may
 //! still be queued, the [`Watermark`] whether senders wait. Only the [`Writer`] has the socket. This file joins them, and
-//! [`flush_task`] writes the rest when the socket does not take everything at once.
+//! [`flush_task()`] writes the rest when the socket does not take everything at once.
 
 use std::{
     io,
