@@ -1,6 +1,6 @@
 //! Tests of the documents: each link within the project leads to an existing file and heading, figures that depend on
-//! the code are those that the program reports, files that list settings are those that the program generates, and the
-//! protocol's page has all texts of the server.
+//! the code are those that the program reports, files that list settings are those that the program generates, the tests
+//! that documents name exist, and the protocol's page has all texts of the server.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -14,13 +14,18 @@ use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
 use crate::{cli::without_settings, harness::process::Process};
 
+/// Returns the paths of the project's files with this extension, relative to its root. None in an unpacked release,
+/// which has no repository around it.
+fn listed(extension: &str) -> Vec<PathBuf> {
+    let pattern = format!("*.{extension}");
+    let listed = Command::new("git").args(["ls-files", &pattern]).current_dir(root()).output();
+    let listed = listed.ok().filter(|listed| listed.status.success()).map(|listed| listed.stdout);
+    String::from_utf8(listed.unwrap_or_default()).unwrap().lines().map(PathBuf::from).collect()
+}
+
 /// Returns the paths of all Markdown files of the project, relative to its root.
 fn documents() -> Vec<PathBuf> {
-    let listed = Command::new("git").args(["ls-files", "*.md"]).current_dir(root()).output();
-    let listed = listed.ok().filter(|listed| listed.status.success()).map(|listed| listed.stdout);
-    let documents: Vec<PathBuf> =
-        String::from_utf8(listed.unwrap_or_default()).unwrap().lines().map(PathBuf::from).collect();
-    // An unpacked release has no repository around it.
+    let documents = listed("md");
     if documents.is_empty() { vec!["README.md".into(), "README.pt-BR.md".into()] } else { documents }
 }
 
@@ -131,6 +136,45 @@ fn the_readme_names_the_open_files_that_the_server_wants() {
         readme.contains(&format!("needed: {wanted}\n")),
         "README.md does not say that {wanted} are needed"
     );
+}
+
+/// Returns whether a file holds the function at this path: its name last, before it modules that are folders or files on
+/// the way, or the crate.
+fn holds(file: &Path, text: &str, path: &[&str]) -> bool {
+    let Some((function, modules)) = path.split_last() else { return false };
+    let way: Vec<String> = file
+        .with_extension("")
+        .iter()
+        .map(|part| part.to_string_lossy().replace('-', "_"))
+        .chain(["tests".to_owned()])
+        .collect();
+    text.contains(&format!("fn {function}("))
+        && modules.iter().all(|module| way.iter().any(|part| part == module))
+}
+
+/// Documents name the tests that show what they say, by their paths.
+#[test]
+fn the_tests_that_documents_name_exist() {
+    let sources: Vec<(PathBuf, String)> = listed("rs")
+        .into_iter()
+        .map(|file| (file.clone(), fs::read_to_string(root().join(file)).unwrap_or_default()))
+        .collect();
+    let is_name = |part: &&str| part.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
+    let mut missing = Vec::new();
+    for document in documents().iter().filter(|_| !sources.is_empty()) {
+        let text = fs::read_to_string(root().join(document)).unwrap();
+        for event in Parser::new_ext(&text, Options::ENABLE_TABLES) {
+            let Event::Code(code) = event else { continue };
+            let path: Vec<&str> = code.split("::").collect();
+            // A name of several words is a test's; a shorter one is a module's or a function's.
+            let is_test =
+                path.len() > 1 && path.iter().all(is_name) && path[path.len() - 1].matches('_').count() > 2;
+            if is_test && !sources.iter().any(|(file, text)| holds(file, text, &path)) {
+                missing.push(format!("{}: {code}", document.display()));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "tests that do not exist: {missing:#?}");
 }
 
 /// The comments around the table in `docs/settings.md` whose second column is generated.
