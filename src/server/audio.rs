@@ -33,6 +33,7 @@ mod keys;
 mod listener;
 pub mod messages;
 mod outgoing;
+mod outlet;
 mod ports;
 mod relay;
 mod reports;
@@ -56,8 +57,7 @@ use relay::Relay;
 /// `media.udp_ports` of its own, which limits their number as well.
 pub fn open_files(media: &config::Media) -> u64 {
     const OF_PUBLISHER: usize = 2;
-    let used =
-        OF_PUBLISHER * (media.streams + media.waiting) + rtsp::stream_access::MAX_OUTLETS * media.streams;
+    let used = OF_PUBLISHER * (media.streams + media.waiting) + outlet::MAX_OUTLETS * media.streams;
     let pairs = used.min(ports::pairs(&media.udp_ports).into());
     (connection_limiter::MAX_CONNECTIONS + 2 * pairs) as u64
 }

@@ -76,7 +76,8 @@ use supervisor::{Sockets, Supervisor};
 pub(crate) mod rtsp {
     pub use crate::server::audio::rtsp::{
         fake::FakeBackend,
-        session::{Progress, RtspSession, not_understood},
+        response::not_understood,
+        session::{Progress, RtspSession},
     };
 }
 

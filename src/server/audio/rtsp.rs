@@ -1,8 +1,8 @@
 //! RTSP 1.0 (RFC 2326), by which clients set up streams.
 //!
 //! ```text
-//! bytes -> input (messages and datagrams) -> request (what is asked) -> session (what is answered) -> bytes
-//!                                                                         | asks
+//! bytes -> input (messages and datagrams) -> request (what is asked) -> session -> response -> bytes
+//!                                                                         | asks a backend
 //!                                                                         v
 //!                                                                       stream_access
 //! ```
@@ -13,9 +13,11 @@ use std::time::Duration;
 
 pub use crate::server::http::stream::MAX_PAUSE;
 
+pub mod backend;
 #[cfg(any(test, feature = "fuzz"))]
 pub mod fake;
 pub mod request;
+pub mod response;
 pub mod serve;
 pub mod session;
 pub mod stream_access;

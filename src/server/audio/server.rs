@@ -16,8 +16,8 @@ use super::{
     connection_limiter::{ConnectionLimiter, ConnectionPermit, Standing},
     outgoing::{End, Outgoing},
     rtsp::{
+        response::{forbidden, unavailable},
         serve,
-        session::{forbidden, unavailable},
         stream_access::StreamAccess,
     },
     streams::SharedStreams,

@@ -10,15 +10,17 @@ use std::{
 };
 
 use arauto_rtsp::{Description, Key, StreamId};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::farewell::Farewell;
 use super::{
-    fan_out::{self, Backlog, Copy},
+    fan_out::{self, Copy},
     http_listeners::Audience,
     keys::Keys,
     listener::{StreamListener, Way, frame},
     outgoing::{End, Outgoing},
+    outlet::Outlet,
     ports::PortPair,
     reports,
     rewrite::{HeaderRewrite, Rtp},
@@ -26,24 +28,8 @@ use super::{
 };
 use crate::server::{common::stream_stats::StreamStats, metrics::audio::Counters};
 
-/// Delays in ms before each RTCP BYE to listeners by UDP, the first after the stream's end, the others after the BYE
-/// before. BYE is repeated because a datagram can be lost, and because a program that lags does not know the SSRC of
-/// the BYE yet.
-const BYES_AFTER: [u64; 4] = [500, 500, 1_000, 2_000];
-
 /// A publisher that sent no audio for this long counts as paused.
 const PAUSE_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Sockets that listeners are sent to from, and the datagrams queued for them.
-#[derive(Debug)]
-pub struct Outlet {
-    /// The sockets.
-    pub pair: PortPair,
-    /// Datagrams that the sockets did not take yet.
-    pub backlog: Backlog,
-    /// The server's address that its listeners connected to.
-    pub local: IpAddr,
-}
 
 /// The publisher of a stream.
 #[derive(Debug)]
@@ -395,39 +381,6 @@ impl RelayStream {
     }
 }
 
-/// The BYEs to send after a stream has ended.
-#[must_use]
-pub struct Farewell {
-    outlets: Vec<Rc<Outlet>>,
-    byes: Vec<(usize, SocketAddr, Vec<u8>)>,
-}
-
-impl Farewell {
-    /// Sends the BYEs now.
-    pub fn say(&self) {
-        for outlet in &self.outlets {
-            outlet.backlog.drain(&outlet.pair.rtp);
-        }
-        for (outlet, to, bye) in &self.byes {
-            // A listener that misses it notices the end by silence, or by the end of its connection.
-            let _: io::Result<usize> = self.outlets[*outlet].pair.rtcp.try_send_to(bye, *to);
-        }
-    }
-
-    /// Sends the BYEs after delays. A program that finds both audio and a BYE waiting reads the BYE first, and discards
-    /// the audio.
-    pub fn say_later(self) {
-        if !self.byes.is_empty() {
-            actix_rt::spawn(async move {
-                for after in BYES_AFTER {
-                    sleep(Duration::from_millis(after)).await;
-                    self.say();
-                }
-            });
-        }
-    }
-}
-
 /// Sends a report. If the socket does not take it, the report is lost: the next one says the same.
 fn tell(listener: &StreamListener, outlets: &[Rc<Outlet>], report: &[u8]) {
     match &listener.way {
@@ -443,6 +396,8 @@ fn tell(listener: &StreamListener, outlets: &[Rc<Outlet>], report: &[u8]) {
         }
     }
 }
+
+pub mod farewell;
 
 #[cfg(test)]
 mod tests;

@@ -7,8 +7,9 @@ use tokio::{net::UdpSocket, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    outlet::Outlet,
     ports::PortPair,
-    stream::{Carried, DatagramKind, Outlet},
+    stream::{Carried, DatagramKind},
     streams::{Handle, SharedStreams},
 };
 

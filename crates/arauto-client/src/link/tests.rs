@@ -6,11 +6,11 @@ use arauto_protocol::Message;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufStream},
     net::{TcpListener, TcpStream},
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 use super::*;
-use crate::Target;
+use crate::{Target, joining::JOIN_TIMEOUT};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 

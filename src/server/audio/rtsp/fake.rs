@@ -8,7 +8,7 @@ use std::{
 use arauto_rtsp::{Description, Key, StreamId};
 
 use super::{
-    session::{Start, StreamBackend, StreamRefusal},
+    backend::{Start, StreamBackend, StreamRefusal},
     transport::{Given, PeerInfo, Transport},
 };
 

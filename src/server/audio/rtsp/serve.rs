@@ -23,8 +23,8 @@ use super::{
         connection_limiter::Standing,
         outgoing::{End, Outgoing},
     },
-    MAX_PAUSE, SESSION_TIMEOUT,
-    session::{self, Progress, Role, RtspSession},
+    MAX_PAUSE, SESSION_TIMEOUT, response,
+    session::{Progress, Role, RtspSession},
     stream_access::StreamAccess,
 };
 use crate::server::{common::stream_stats::StreamEnd, net::connection::see_out};
@@ -166,7 +166,7 @@ impl Talk {
                     }
                 }
                 Err(why) => {
-                    self.outgoing.answer(session::not_understood(why));
+                    self.outgoing.answer(response::not_understood(why));
                     self.outgoing.end(End::Now);
                 }
             }

@@ -1,16 +1,15 @@
 //! [`RtspSession`]: the state of one connection's RTSP session, and its responses to requests. Without IO.
 
-use std::time::Duration;
-
-use arauto_rtsp::input::Unreadable;
 use arauto_rtsp::{Description, Key, StreamId};
-use rtsp_types::{Request, Response, StatusCode, Version, headers};
+use rtsp_types::{Request, Response, StatusCode, headers};
 
 use super::{
     SESSION_TIMEOUT,
+    backend::{Start, StreamBackend, StreamRefusal},
     request::{self, Ask, ParsedRequest},
+    response::{Answer, encode, ok, plain, with_body},
     target::StreamTarget,
-    transport::{Given, PeerInfo, Transport},
+    transport::Transport,
 };
 
 /// Wrong keys or unknown streams after which a connection is closed.
@@ -42,105 +41,6 @@ pub enum Progress {
     Running,
     /// The client has sent PAUSE.
     Paused,
-}
-
-/// Why a backend refuses a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StreamRefusal {
-    /// The stream does not exist, or has not begun.
-    Unknown,
-    /// The key is not valid for the stream.
-    WrongKey,
-    /// The stream has a publisher.
-    Taken,
-    /// The listeners have reached `media.listeners`, `media.listeners_per_key` or `media.listeners_per_address`.
-    Full,
-    /// No UDP ports are available.
-    NoPorts,
-    /// The client's ports must not be sent to.
-    BadPorts,
-    /// An operator has banned the address.
-    Banned,
-}
-
-/// The position at which a listener starts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Start {
-    /// How much of the stream has been played.
-    pub elapsed: Duration,
-    /// The next datagram's sequence number, and the latest timestamp, both as this listener receives them. `None`
-    /// before the first datagram.
-    pub next: Option<(u16, u32)>,
-}
-
-/// The streams, as a session accesses them.
-pub trait StreamBackend {
-    /// The properties of the connection that restrict its transports.
-    fn peer_info(&self) -> PeerInfo;
-    /// Whether this key authorizes publishing the stream, or listening to it.
-    fn knows(&mut self, stream: StreamId, key: &Key) -> bool;
-    /// Makes this connection the stream's publisher.
-    ///
-    /// # Errors
-    /// If the address is banned, the stream is unknown, the key does not authorize publishing, or the stream has a
-    /// publisher.
-    fn announce(
-        &mut self,
-        stream: StreamId,
-        key: &Key,
-        description: Description,
-    ) -> Result<(), StreamRefusal>;
-    /// Returns the stream's description in SDP.
-    ///
-    /// # Errors
-    /// If the stream is unknown or has not begun, or if the key does not authorize listening.
-    fn describe(&mut self, stream: StreamId, key: &Key) -> Result<Vec<u8>, StreamRefusal>;
-    /// Sets up the publisher's transport.
-    ///
-    /// # Errors
-    /// If no ports are available, or if the stream is over.
-    fn set_up_publisher(&mut self, way: Transport) -> Result<Given, StreamRefusal>;
-    /// Sets up a transport for an announced part that is not relayed. RTSP has no response that refuses only that part.
-    ///
-    /// # Errors
-    /// If no ports are available.
-    fn set_up_passed_over(&mut self, way: Transport) -> Result<Given, StreamRefusal>;
-    /// Sets up a listener's transport.
-    ///
-    /// # Errors
-    /// If the address is banned, the stream is unknown or has not begun, the key does not authorize listening, a limit
-    /// is reached, or the client's ports must not be sent to.
-    fn set_up_listener(
-        &mut self,
-        stream: StreamId,
-        key: &Key,
-        way: Transport,
-    ) -> Result<Given, StreamRefusal>;
-    /// Starts publishing.
-    ///
-    /// # Errors
-    /// If the stream is over.
-    fn record(&mut self) -> Result<(), StreamRefusal>;
-    /// Starts playing.
-    ///
-    /// # Errors
-    /// If the stream is over.
-    fn play(&mut self) -> Result<Start, StreamRefusal>;
-    /// Pauses the listener, or the publisher, which sends nothing then.
-    fn pause(&mut self);
-    /// Notes that the client is present. Called for each request.
-    fn keep_alive(&mut self);
-    /// Undoes the announcement or the setup, at the client's request.
-    fn leave(&mut self);
-}
-
-/// A response.
-#[derive(Debug)]
-pub struct Answer {
-    /// The encoded response.
-    pub bytes: Vec<u8>,
-    /// Whether the connection is closed after it.
-    pub is_last: bool,
 }
 
 /// The session of one connection, which has at most one.
@@ -223,7 +123,7 @@ impl RtspSession {
         if is_last {
             response.insert_header(headers::CONNECTION, "close");
         }
-        Answer { bytes: write(&response), is_last }
+        Answer { bytes: encode(&response), is_last }
     }
 
     fn note_key(&mut self, asked: &ParsedRequest, backend: &mut impl StreamBackend) {
@@ -284,7 +184,7 @@ impl RtspSession {
     ) -> Result<Response<Vec<u8>>, StatusCode> {
         let (stream, key) = self.authorize(asked)?;
         let sdp = backend.describe(stream, &key).map_err(|refusal| self.status(refusal))?;
-        let mut response = answer(StatusCode::Ok, sdp);
+        let mut response = with_body(StatusCode::Ok, sdp);
         response.insert_header(headers::CONTENT_TYPE, "application/sdp");
         response.insert_header(headers::CONTENT_BASE, asked.uri.clone());
         self.key = Some((stream, key));
@@ -395,54 +295,4 @@ impl RtspSession {
             StreamRefusal::BadPorts => StatusCode::UnsupportedTransport,
         }
     }
-}
-
-/// The response to input that cannot be parsed. The connection is closed after it.
-pub fn not_understood(why: Unreadable) -> Vec<u8> {
-    let status = match why {
-        Unreadable::Http => {
-            let words = "Audio by RTSP is here, and no page. Its addresses begin with rtsp://\n";
-            let head = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n";
-            return format!("{head}Content-Length: {}\r\n\r\n{words}", words.len()).into_bytes();
-        }
-        Unreadable::Version => StatusCode::RTSPVersionNotSupported,
-        Unreadable::Head | Unreadable::Malformed => StatusCode::BadRequest,
-        Unreadable::Body => StatusCode::RequestMessageBodyTooLarge,
-    };
-    let mut response = plain(status);
-    response.insert_header(headers::CONNECTION, "close");
-    write(&response)
-}
-
-/// The response to a banned address.
-pub fn forbidden() -> Vec<u8> {
-    write(&plain(StatusCode::Forbidden))
-}
-
-/// The response to a connection for which there is no place.
-pub fn unavailable() -> Vec<u8> {
-    write(&plain(StatusCode::ServiceUnavailable))
-}
-
-fn ok() -> Response<Vec<u8>> {
-    plain(StatusCode::Ok)
-}
-
-fn plain(status: StatusCode) -> Response<Vec<u8>> {
-    answer(status, Vec::new())
-}
-
-fn answer(status: StatusCode, body: Vec<u8>) -> Response<Vec<u8>> {
-    let mut response = Response::builder(Version::V1_0, status).build(body);
-    if status == StatusCode::Ok {
-        // The phrase in the RFC's spelling.
-        response.set_reason_phrase("OK");
-    }
-    response
-}
-
-fn write(response: &Response<Vec<u8>>) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let Ok(()) = response.write(&mut bytes) else { unreachable!("a Vec takes everything") };
-    bytes
 }

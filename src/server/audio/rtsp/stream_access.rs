@@ -1,33 +1,31 @@
 //! [`StreamAccess`]: the backend of a real connection, which connects its session with the streams.
 
+mod udp;
+
 use std::{net::SocketAddr, rc::Rc};
 
 use arauto_rtsp::{Description, Key, StreamId};
 use tokio::time::Instant;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::DropGuard;
 
 use super::{
     super::{
-        fan_out::Backlog,
         http_listeners::Audience,
         keys::NoHold,
         listener::{StreamListener, UdpDestination, Way},
         outgoing::Outgoing,
-        ports::{PortAllocator, PortPair},
+        ports::PortPair,
         rewrite::HeaderRewrite,
         shares::Caller,
         source::Source,
-        stream::{DatagramKind, Outlet, Publisher, RelayStream},
+        stream::{DatagramKind, Publisher},
         streams::{AddressFull, Handle, SharedStreams},
         udp_reader,
     },
-    session::{Start, StreamBackend, StreamRefusal},
+    backend::{Start, StreamBackend, StreamRefusal},
     transport::{Given, PeerInfo, Transport},
 };
 use crate::server::common::{peer::is_on_this_machine, stream_stats::StreamEnd};
-
-/// The most of the server's addresses that one stream is sent from.
-pub const MAX_OUTLETS: usize = 16;
 
 /// A connection's access to the streams.
 pub struct StreamAccess {
@@ -136,50 +134,6 @@ impl StreamAccess {
             streams.get(handle)?.publisher.as_ref().filter(|publisher| publisher.number == number)?;
         publisher.pair.clone()
     }
-
-    /// The client's destinations for UDP. The relay's own ports are rejected, because the relay would send to itself.
-    fn places(
-        &self,
-        rtp: u16,
-        rtcp: u16,
-        ports: &PortAllocator,
-    ) -> Result<(SocketAddr, SocketAddr), StreamRefusal> {
-        let is_here = self.peer.ip() == self.local.ip();
-        if is_here && (ports.is_taken(rtp) || ports.is_taken(rtcp)) {
-            return Err(StreamRefusal::BadPorts);
-        }
-        let at = |port| {
-            let mut at = self.peer;
-            at.set_port(port);
-            at
-        };
-        Ok((at(rtp), at(rtcp)))
-    }
-
-    /// The index of the sockets that this listener is sent to from.
-    fn outlet(&self, stream: &mut RelayStream, ports: &PortAllocator) -> Result<usize, StreamRefusal> {
-        let known = stream.outlets.iter().position(|outlet| outlet.local == self.local.ip());
-        if let Some(number) = known {
-            return Ok(number);
-        }
-        if stream.outlets.len() >= MAX_OUTLETS {
-            return Err(StreamRefusal::NoPorts);
-        }
-        let pair = ports.take(self.local).map_err(|_| StreamRefusal::NoPorts)?;
-        let outlet = Rc::new(Outlet { pair, backlog: Backlog::default(), local: self.local.ip() });
-        let number = stream.outlets.len();
-        let handle = Handle { id: stream.id, serial: stream.serial };
-        let over = stream.over.clone();
-        actix_rt::spawn(udp_reader::from_listeners(
-            Rc::clone(&self.streams),
-            handle,
-            number,
-            Rc::clone(&outlet),
-            over,
-        ));
-        stream.outlets.push(outlet);
-        Ok(number)
-    }
 }
 
 impl Drop for StreamAccess {
@@ -270,7 +224,7 @@ impl StreamBackend for StreamAccess {
                 publisher.pair = Some(Rc::clone(&pair));
                 let over = stream.over.child_token();
                 *guard = Some(over.clone().drop_guard());
-                spawn_reader(&self.streams, *handle, pair, over);
+                udp::spawn_reader(&self.streams, *handle, pair, over);
             }
         }
         Ok(Given { way, server_port, ssrc: None })
@@ -418,8 +372,4 @@ impl StreamBackend for StreamAccess {
     fn leave(&mut self) {
         self.part(StreamEnd::Finished);
     }
-}
-
-fn spawn_reader(streams: &SharedStreams, handle: Handle, pair: Rc<PortPair>, over: CancellationToken) {
-    actix_rt::spawn(udp_reader::from_publisher(Rc::clone(streams), handle, pair, over));
 }

@@ -3,8 +3,9 @@
 use arauto_rtsp::input::{Incoming, Input};
 
 use super::{
+    backend::StreamRefusal,
     fake::{FakeBackend, LISTEN, PUBLISH},
-    session::{Progress, RtspSession, StreamRefusal},
+    session::{Progress, RtspSession},
     transport::Transport,
 };
 
