@@ -177,7 +177,10 @@ fn the_tests_that_documents_name_exist() {
     assert!(missing.is_empty(), "tests that do not exist: {missing:#?}");
 }
 
-/// The comments around the table in `docs/settings.md` whose second column is generated.
+/// The pages with a table of limits.
+const PAGES: [&str; 2] = ["docs/audio.md", "docs/settings.md"];
+
+/// The comments around the table in each of [`PAGES`] whose second column is generated.
 const TABLE: [&str; 2] = ["<!-- defaults, written by tests/docs.rs -->\n", "<!-- end of the defaults -->\n"];
 
 /// Returns the page with the defaults of the settings that the first cell of each row names in the second cell.
@@ -201,13 +204,13 @@ fn with_defaults(page: &str) -> String {
 /// Compares the files that are generated from the tables of settings, or writes them if `ARAUTO_WRITE_FILES` is set.
 #[test]
 fn files_that_list_settings_are_as_generated() {
-    let page = fs::read_to_string(root().join("docs/settings.md")).unwrap();
-    for (path, generated) in [
+    let pages = PAGES.map(|path| (path, with_defaults(&fs::read_to_string(root().join(path)).unwrap())));
+    let templates = [
         ("config/arauto.toml", config::template()),
         #[cfg(feature = "tui")]
         ("config/client.toml", arauto_client::settings::template()),
-        ("docs/settings.md", with_defaults(&page)),
-    ] {
+    ];
+    for (path, generated) in templates.into_iter().chain(pages) {
         let path = root().join(path);
         if env::var_os("ARAUTO_WRITE_FILES").is_some() {
             fs::write(&path, &generated).unwrap();

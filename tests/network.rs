@@ -31,7 +31,7 @@ fn taken(name: &str) -> String {
 /// Time that the contract allows from a clash until the name is given to the next client.
 const WITHIN: Duration = Duration::from_secs(3);
 
-#[needs("ip", "tc", "nc")]
+#[needs("root", "ip", "tc", "nc")]
 #[test]
 fn a_name_whose_bearer_is_cut_off_is_given_to_the_next_within_3_s() {
     let Some(cable) = Cable::lay() else { return };
@@ -51,7 +51,7 @@ fn a_name_whose_bearer_is_cut_off_is_given_to_the_next_within_3_s() {
     next.expect("server | alan | list_clients | clients connected: alan");
 }
 
-#[needs("ip", "tc", "nc")]
+#[needs("root", "ip", "tc", "nc")]
 #[test]
 fn the_same_after_more_than_a_second_of_silence() {
     let Some(cable) = Cable::lay() else { return };
@@ -86,7 +86,7 @@ fn between_questions(attempt: impl Fn(&Cable) -> bool) {
     panic!("five times, this machine took a second for what takes milliseconds");
 }
 
-#[needs("ip", "tc", "nc")]
+#[needs("root", "ip", "tc", "nc")]
 #[test]
 fn one_lost_answer_costs_nobody_his_name() {
     for is_silent_before in [true, false] {
@@ -114,7 +114,7 @@ fn one_lost_answer_costs_nobody_his_name() {
     }
 }
 
-#[needs("ip", "tc", "nc")]
+#[needs("root", "ip", "tc", "nc")]
 #[test]
 fn a_dead_bearer_to_whom_something_is_sent_while_he_is_asked_is_found_out_all_the_same() {
     between_questions(|cable| {
@@ -138,7 +138,7 @@ fn a_dead_bearer_to_whom_something_is_sent_while_he_is_asked_is_found_out_all_th
     });
 }
 
-#[needs("ip", "tc", "nc")]
+#[needs("root", "ip", "tc", "nc")]
 #[test]
 fn one_who_did_not_read_and_is_gone_since_loses_his_name_in_the_end() {
     let Some(cable) = Cable::lay() else { return };
@@ -160,7 +160,7 @@ fn one_who_did_not_read_and_is_gone_since_loses_his_name_in_the_end() {
     });
 }
 
-#[needs("ip", "tc", "nc")]
+#[needs("root", "ip", "tc", "nc")]
 #[test]
 fn the_same_with_something_unacknowledged_on_the_way() {
     let Some(cable) = Cable::lay() else { return };
@@ -196,7 +196,7 @@ fn join_over_tls(cable: &Cable, name: &str, settings: &[(&str, &str)]) -> (Proce
     (process, joined)
 }
 
-#[needs("ip", "tc", "nc", "openssl")]
+#[needs("root", "ip", "tc", "nc", "openssl")]
 #[test]
 fn a_bearer_over_tls_is_asked_by_the_socket_below() {
     let Some(cable) = Cable::lay() else { return };
@@ -215,7 +215,7 @@ fn a_bearer_over_tls_is_asked_by_the_socket_below() {
     assert!(asked.elapsed() < WITHIN, "{:?}", asked.elapsed());
 }
 
-#[needs("ip", "tc", "nc")]
+#[needs("root", "ip", "tc", "nc")]
 #[test]
 fn a_name_whose_bearer_answers_stays_his() {
     let Some(cable) = Cable::lay() else { return };
@@ -228,7 +228,7 @@ fn a_name_whose_bearer_answers_stays_his() {
     bearer.expect("alan | alan | echo | still here");
 }
 
-#[needs("ip", "tc", "nc")]
+#[needs("root", "ip", "tc", "nc")]
 #[test]
 fn one_who_does_not_read_but_answers_keeps_his_name() {
     let Some(cable) = Cable::lay() else { return };
@@ -249,7 +249,7 @@ fn one_who_does_not_read_but_answers_keeps_his_name() {
     bob.expect("server | bob | list_clients | clients connected: alan , bob");
 }
 
-#[needs("ip", "tc", "nc")]
+#[needs("root", "ip", "tc", "nc")]
 #[test]
 fn a_name_is_given_when_all_who_look_like_it_are_cut_off() {
     let Some(cable) = Cable::lay() else { return };
@@ -265,7 +265,7 @@ fn a_name_is_given_when_all_who_look_like_it_are_cut_off() {
     next.expect("IAN | IAN | echo | at last");
 }
 
-#[needs("ip", "tc", "nc")]
+#[needs("root", "ip", "tc", "nc")]
 #[test]
 fn two_whom_one_bearer_keeps_from_different_names_both_get_theirs() {
     let Some(cable) = Cable::lay() else { return };
@@ -285,7 +285,7 @@ fn two_whom_one_bearer_keeps_from_different_names_both_get_theirs() {
     other.expect("Ian | LAN | private_message | hi");
 }
 
-#[needs("ip", "tc", "nc")]
+#[needs("root", "ip", "tc", "nc")]
 #[test]
 fn many_who_want_a_name_and_leave_at_once_are_passed_on_one_by_one() {
     let Some(cable) = Cable::lay() else { return };
@@ -312,7 +312,7 @@ fn many_who_want_a_name_and_leave_at_once_are_passed_on_one_by_one() {
     Netcat::join(&cable.server, &process, "alan");
 }
 
-#[needs("ip", "tc", "nc")]
+#[needs("root", "ip", "tc", "nc")]
 #[test]
 fn flood_control_holds_for_other_machines() {
     let Some(cable) = Cable::lay() else { return };
@@ -345,7 +345,7 @@ fn flood_control_holds_for_other_machines() {
 const PATIENT: [(&str, &str); 2] =
     [("ARAUTO_LIMITS_OUTBOX_BYTES", "131072"), ("ARAUTO_LIMITS_SLOW_READER_WAIT", "10s")];
 
-#[needs("ip", "tc", "nc")]
+#[needs("root", "ip", "tc", "nc")]
 #[test]
 fn a_slow_line_slows_who_sends_to_it_and_loses_nothing() {
     let Some(cable) = Cable::lay() else { return };
@@ -365,7 +365,7 @@ fn a_slow_line_slows_who_sends_to_it_and_loses_nothing() {
     slow.expect("slow | slow | echo | still here");
 }
 
-#[needs("ip", "tc", "nc", "openssl")]
+#[needs("root", "ip", "tc", "nc", "openssl")]
 #[test]
 fn a_slow_line_over_tls_does_the_same() {
     let Some(cable) = Cable::lay() else { return };
@@ -426,7 +426,7 @@ fn ask_for_the_page(from: &str, address: SocketAddr) -> io::Result<String> {
     Ok(answer.lines().next().unwrap_or_default().to_owned())
 }
 
-#[needs("ip", "tc", "nc")]
+#[needs("root", "ip", "tc", "nc")]
 #[cfg(feature = "page")]
 #[test]
 fn slow_heads_of_one_address_keep_no_other_from_the_page() {
@@ -453,7 +453,7 @@ fn slow_heads_of_one_address_keep_no_other_from_the_page() {
     assert!(good * 100 >= LOADS * 99, "{good} of {LOADS}: {answers:?}");
 }
 
-#[needs("ip", "tc", "nc")]
+#[needs("root", "ip", "tc", "nc")]
 #[test]
 fn only_who_is_on_the_servers_machine_may_close_it() {
     let Some(cable) = Cable::lay() else { return };

@@ -114,7 +114,7 @@ impl All {
     }
 }
 
-#[needs("ip", "tc", "nc")]
+#[needs("root", "ip", "tc", "nc")]
 #[test]
 #[ignore = "slow: waits for the clients' own timeouts, up to 30 s"]
 fn a_network_that_goes_away_is_seen_within_30_s() {

@@ -362,7 +362,7 @@ fn all_outboxes_together_are_bounded() {
     }
 }
 
-#[needs("ip", "tc", "nc")]
+#[needs("root", "ip", "tc", "nc")]
 #[test]
 fn sessions_of_another_machine_that_fill_an_unframed_client_delay_nobody_for_long() {
     let Some(cable) = Cable::lay() else { return };

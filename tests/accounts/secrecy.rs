@@ -71,7 +71,7 @@ fn no_log_shows_a_password_at_any_level() {
     assert!(reasons.iter().all(|reason| log.contains(reason)), "{log}");
 }
 
-#[needs("ip", "tc", "nc")]
+#[needs("root", "ip", "tc", "nc")]
 #[test]
 fn passwords_cross_no_network_in_the_open_unless_that_is_allowed() {
     let Some(cable) = Cable::lay() else { return };
@@ -102,7 +102,7 @@ fn passwords_cross_no_network_in_the_open_unless_that_is_allowed() {
     faraway.expect(&confirmation("alan"));
 }
 
-#[needs("ip", "tc", "nc")]
+#[needs("root", "ip", "tc", "nc")]
 #[test]
 fn passwords_cross_a_network_over_tls() {
     let Some(cable) = Cable::lay() else { return };

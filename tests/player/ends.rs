@@ -315,7 +315,7 @@ pub fn on(namespace: &str, program: &Command) -> Command {
     command
 }
 
-#[needs("ip", "tc", "nc")]
+#[needs("root", "ip", "tc", "nc")]
 #[test]
 #[ignore = "slow: waits for two of the players' timeouts, 10 s each"]
 fn the_network_goes_away() {

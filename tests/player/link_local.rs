@@ -22,7 +22,7 @@ use crate::harness::{
 };
 
 /// Publisher and listener join by an address with a zone. Their sound goes by UDP, which needs the zone as well.
-#[needs("ip", "tc", "nc")]
+#[needs("root", "ip", "tc", "nc")]
 #[test]
 fn sound_passes_by_a_link_local_address() {
     let Some(cable) = Cable::lay() else { return };

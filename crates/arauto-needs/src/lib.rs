@@ -13,6 +13,8 @@ const TOOLS: &str = include_str!("tools.rs");
 /// If one of them is not installed when the test is built, the test is ignored, unless `ARAUTO_REQUIRE_TOOLS=1` is set.
 /// The test checks again when it runs, as by [`has_tool!`]. Cargo builds the test again if `PATH` or that variable
 /// changes, and not if a tool is installed. A name that contains a slash is a path, relative to the workspace's folder.
+/// `"root"` stands for the right to make network namespaces and mounts. A test that needs it is ignored without it, also
+/// if `ARAUTO_REQUIRE_TOOLS=1` is set.
 #[proc_macro_attribute]
 pub fn needs(names: TokenStream, test: TokenStream) -> TokenStream {
     let (names, mut test) = (names.to_string(), Vec::from_iter(test));
@@ -23,8 +25,11 @@ pub fn needs(names: TokenStream, test: TokenStream) -> TokenStream {
     // A test can be ignored for one reason only.
     let is_ignored = test.iter().any(|token| token.to_string().starts_with("[ignore"));
     let mut names_of_tools = names.split(',').map(|name| name.trim().trim_matches('"'));
-    let missing = names_of_tools.find(|name| !name.is_empty() && !tools::is_installed(name));
-    let ignore = match missing.filter(|_| !is_ignored && !tools::is_required()) {
+    let may_miss = |name: &&str| *name == tools::ROOT || !tools::is_required();
+    let missing =
+        names_of_tools.find(|name| !name.is_empty() && may_miss(name) && !tools::is_installed(name));
+    let ignore = match missing.filter(|_| !is_ignored) {
+        Some(tools::ROOT) => "#[ignore = \"the tests were not built as root\"]".to_owned(),
         Some(name) => format!("#[ignore = \"{name} was not installed when the tests were built\"]"),
         None => String::new(),
     };

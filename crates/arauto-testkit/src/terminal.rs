@@ -119,8 +119,12 @@ impl Terminal {
         let mut written = written.lock().unwrap();
         while !is_so(written.parser.screen()) {
             let left = end.saturating_duration_since(Instant::now());
-            let shown = written.parser.screen().contents();
-            assert!(!left.is_zero(), "waited in vain for {what}; shown is:\n{shown}");
+            let (shown, cursor) =
+                (written.parser.screen().contents(), written.parser.screen().cursor_position());
+            assert!(
+                !left.is_zero(),
+                "waited in vain for {what}; the cursor is at {cursor:?}, shown is:\n{shown}"
+            );
             assert!(!written.ended, "the program ended before {what}; shown is:\n{shown}");
             written = more.wait_timeout(written, left).unwrap().0;
         }

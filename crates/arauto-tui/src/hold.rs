@@ -58,6 +58,11 @@ impl Hold {
 
     /// The screen to draw on; absent while another process has the terminal.
     pub fn screen(&mut self) -> Option<&mut Screen> {
+        // A process that was stopped and continues in the background may get here before [`Self::next`] learns of
+        // SIGCONT, because other events came first.
+        if self.keys.is_some() && !is_in_foreground() {
+            (self.keys, self.look_at) = (None, Some(Instant::now()));
+        }
         self.screen.as_mut().filter(|_| self.keys.is_some())
     }
 

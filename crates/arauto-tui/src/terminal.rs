@@ -1,10 +1,12 @@
 //! [`Screen`]: takes the terminal, and gives it back in any case.
 
 use std::{
-    io::{self, BufWriter, Stdout, Write},
+    fs::File,
+    io::{self, Write},
+    os::fd::AsFd,
     panic,
     sync::{
-        Once,
+        Arc, Mutex, Once, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -28,9 +30,6 @@ use rustix::{process::getpgrp, termios::tcgetpgrp};
 const WHEEL_SENDS_ARROWS: &[u8] = b"\x1b[?1007s\x1b[?1007h";
 const WHEEL_AS_BEFORE: &[u8] = b"\x1b[?1007r";
 
-/// Approximate size of a whole screen in bytes, so that one picture is one write.
-const PICTURE_BYTES: usize = 64 * 1024;
-
 /// The size of a terminal that says it has none, as some serial consoles and pseudo-terminals do.
 const USUAL_SIZE: Size = Size::new(80, 24);
 
@@ -42,8 +41,31 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 pub struct Screen {
     /// Its viewport has a fixed size, which [`Screen::draw`] changes. A viewport of automatic size would take a
     /// reported size of 0 literally.
-    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    terminal: Terminal<CrosstermBackend<Picture>>,
     area: Rect,
+    picture: Picture,
+    output: File,
+}
+
+/// Gathers the bytes of a picture, which the backend flushes in pieces. A terminal that gets them in one write shows no
+/// half of a picture, and a shell that stops this process gets the terminal after a whole one.
+#[derive(Clone, Default)]
+struct Picture(Arc<Mutex<Vec<u8>>>);
+
+impl Picture {
+    fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Write for Picture {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 impl Screen {
@@ -57,16 +79,19 @@ impl Screen {
         TAKEN.store(true, Ordering::SeqCst);
         // Dropping `screen` gives the terminal back if something fails from here on.
         let screen = Self::new().inspect_err(|_| give_back())?;
-        execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste, EnableFocusChange)?;
         io::stdout().write_all(WHEEL_SENDS_ARROWS)?;
+        // Flushes, so that all of this arrives before the first picture.
+        execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste, EnableFocusChange)?;
         Ok(screen)
     }
 
     fn new() -> io::Result<Self> {
         let area = Rect::from((Position::ORIGIN, size()?));
-        let backend = CrosstermBackend::new(BufWriter::with_capacity(PICTURE_BYTES, io::stdout()));
+        let picture = Picture::default();
         let options = TerminalOptions { viewport: Viewport::Fixed(area) };
-        Ok(Self { terminal: Terminal::with_options(backend, options)?, area })
+        let terminal = Terminal::with_options(CrosstermBackend::new(picture.clone()), options)?;
+        let output = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+        Ok(Self { terminal, area, picture, output })
     }
 
     /// Shows what `picture` draws into a blank buffer. `picture` returns the position of the cursor.
@@ -82,7 +107,7 @@ impl Screen {
                 frame.set_cursor_position(cursor);
             }
         })?;
-        Ok(())
+        self.output.write_all(&self.picture.take())
     }
 
     /// Forgets what is shown, so that the next picture is drawn as a whole.
