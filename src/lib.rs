@@ -8,7 +8,7 @@
 //! [`arauto_rtsp`], audio streams, which do no IO; and [`arauto_settings`], which reads settings and the files of
 //! operators.
 //!
-//! - [`server`]: the actors that serve the protocol. Depends on `config` and the log.
+//! - [`server`]: the actors that serve the protocol. Depends on `accounts`, `config` and `web`.
 //! - [`accounts`]: names that are protected by a password.
 //! - [`config`]: the server's configuration, from defaults, file, environment and flags.
 //! - [`cli`]: the command line; the help, man page and completions made from it; running the commands of the clients.

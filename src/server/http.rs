@@ -1,4 +1,4 @@
-//! HTTP on a worker: serves the web page and performs WebSocket handshakes.
+//! HTTP on a worker: serves the web page and audio, and performs WebSocket handshakes.
 //!
 //! A connection stays on its worker. After a WebSocket handshake, it is handed back together with the bytes read beyond
 //! the handshake, and becomes a session like any other.
@@ -68,7 +68,7 @@ const WEBSOCKET_PATH: &str = "/tr2";
 /// WebSocket subprotocol, by its name in a handshake (RFC 6455, section 1.9).
 const SUBPROTOCOL: &str = "tr2";
 
-/// Requests that a connection may make. The page consists of about 20 files.
+/// Requests that a connection may make. The page consists of about 30 files.
 pub const MAX_REQUESTS: u32 = 100;
 
 /// Byte stream that carries HTTP: TCP, or TLS over TCP.

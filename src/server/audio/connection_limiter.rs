@@ -1,8 +1,8 @@
 //! [`ConnectionLimiter`]: bounds the number of audio connections, by what each has proved so far, and evicts
 //! connections where the bounds are reached. Without IO.
 //!
-//! A connection without a valid key costs its client nothing, so each new connection evicts the oldest of those. What a
-//! connection sends otherwise does not count: only a valid key tells a client from an idle occupant of a place.
+//! A connection without a valid key costs its client nothing, so each new connection evicts the oldest of those. Only a
+//! valid key protects a connection from that, and no other input.
 
 use std::{cell::RefCell, rc::Rc};
 

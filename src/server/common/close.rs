@@ -70,7 +70,8 @@ named_enum! {
         Banned = "banned",
         /// The name became an account's after the session took it, and the account's owner joined.
         NameClaimed = "name claimed",
-        /// The client did not read what it was sent (`limits.outbox_bytes`, `limits.outboxes_bytes`).
+        /// The client did not read what it was sent (`limits.outbox_bytes`, `limits.outboxes_bytes`,
+        /// `limits.slow_reader_grace`).
         OutboxFull = "outbox full",
         /// Broadcasts waited too long for this client and others (`limits.slow_reader_wait`).
         SlowReader = "slow reader",

@@ -1,7 +1,7 @@
 //! [`Turns`]: a connection of which the HTTP library gets one request at a time.
 //!
-//! The library makes requests of all that it has read before it answers the first of them: of 128 KiB, about a
-//! thousand. While they wait for a client that does not read the responses, the library keeps reading without pause. So
+//! The library parses all input that it has buffered before it answers the first request: 128 KiB can hold about 1,000
+//! requests. While they wait for a client that does not read the responses, the library keeps reading without pause. So
 //! it gets the head of one request, and nothing more until a response was written and flushed. Bytes that follow wait
 //! here, at most 4 KiB, and then in the kernel.
 

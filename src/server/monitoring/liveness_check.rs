@@ -1,5 +1,4 @@
-//! [`LivenessCheck`]: checks whether all workers still respond. A stuck worker would otherwise look well from outside
-//! for ever.
+//! [`LivenessCheck`]: checks whether all workers still respond. A stuck worker would otherwise never be reported.
 
 use std::{cell::Cell, time::Duration};
 

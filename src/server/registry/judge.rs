@@ -1,5 +1,5 @@
 //! Judges requests by the tables: validity, rights, limits. Pure: nothing here changes a table, sends output or reads
-//! the clock, so all that carry out one order judge alike.
+//! the clock, so all that carry out one order judge alike if their callers pass the same time and limits.
 
 use std::time::SystemTime;
 

@@ -1,8 +1,12 @@
 //! [`FrameReader`]: the reading side of a session, which turns bytes into frames.
 //!
 //! All sessions of an arbiter read into one buffer, so an idle session holds none. At most `limits.inflight_bytes` of a
-//! session's work are with the Registry. While more than half of that is, the frame reader reads nothing: the bytes
+//! session's work are with the registry. While more than half of that is there, the frame reader reads nothing: the bytes
 //! stay in the kernel, and TCP slows the sender.
+//!
+//! Between two reads, it yields once if the last read brought [`MAX_JUNK_PER_TURN`], waits until half of the credit is
+//! free, and decodes the bytes that are left. If a read brings nothing, it checks the timeouts of silence, line and
+//! idleness.
 
 use std::{
     cell::{Cell, RefCell},

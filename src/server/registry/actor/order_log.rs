@@ -1,8 +1,8 @@
 //! The order log: the seam between what is requested and what is carried out.
 //!
 //! Flow control comes before the log: an entry is appended once its session has its name, no earlier request of the
-//! session waits, and the outboxes have room (`requests.rs`). Validity and rights are judged behind the log, by the
-//! tables alone (`judge.rs`), because they depend on the entries before.
+//! session waits, and the outboxes have room (`requests.rs`). So do rights that depend on the session alone
+//! (`session/actor/requests.rs`). What depends on the entries before is judged behind the log, by the tables (`judge.rs`).
 
 use arauto_protocol::Request;
 

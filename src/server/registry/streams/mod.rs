@@ -4,7 +4,8 @@
 //! what clients ask for, [`reports`] what the relay reports; [`answers`] words the reasons. [`advertised_addresses`]
 //! picks the address at which a client gets its streams.
 //!
-//! Streams are no part of the order log: they live on one server, and what is said about them reaches only its members.
+//! Requests about streams pass the order log, and the streams themselves do not: they live on one server, with keys and
+//! times of its own, and what is said about them reaches only its members.
 
 use arauto_rtsp::StreamId;
 use slog::Logger;
