@@ -12,6 +12,7 @@ use arauto_protocol::hidden::hidden;
 
 mod accounts;
 mod bans;
+mod cluster;
 mod config;
 #[cfg(feature = "client")]
 mod files;
@@ -49,6 +50,7 @@ pub const TARGETS: &[Target] = &[
     config::TARGET,
     accounts::TARGET,
     bans::TARGET,
+    cluster::TARGET,
     #[cfg(feature = "client")]
     files::TARGET,
     session::TARGET,

@@ -1,0 +1,342 @@
+//! [`Node`]: what one node of a cluster does, and when. Without IO.
+//!
+//! The program tells the node what came from the log, and that time has passed; the node answers with [`Action`]s.
+//!
+//! ```text
+//! Asking -> Joining -> Catching up -> Ready -> Leaving
+//!    ^         |            |           |
+//!    '---------'------------'-----------'  given up by the others: begins again as another instance
+//! ```
+//!
+//! - *Asking*: for the end of the log. If the log is empty, or its newest message is old, nobody lives: the node founds
+//!   the cluster.
+//! - *Joining*: the node has said Hello and waits for the state as of its Hello.
+//! - *Catching up*: it has the state, and reads on to the end of the log.
+//! - *Ready*: it serves clients. It *holds* (reads nothing from them) while its own frames do not come back, and *cuts*
+//!   (disconnects them) if that lasts.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::{
+    frame::{Agreed, Entry, Instance, whole},
+    node_name::NodeName,
+    state::{Event, State, Table},
+    transfer::{Assembled, Assembly, Chunk},
+};
+
+mod acting;
+mod ahead;
+mod liveness;
+mod reading;
+mod timing;
+mod window;
+
+pub use ahead::{MAX_AHEAD_BYTES, MAX_FETCHED};
+pub use timing::{MAX_CLOCK_DIFFERENCE, Now, Timing};
+
+use ahead::Ahead;
+use liveness::Liveness;
+use window::Window;
+
+/// Hellos without the state after which a node begins again as another instance.
+const MAX_HELLOS: u32 = 3;
+
+/// An action that the program carries out for the node.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Ask for the position and the age of the newest message of the log: [`Node::end_of_log`].
+    AskForEnd,
+    /// Append these bytes under this node's name.
+    Append(Vec<u8>),
+    /// Fetch the messages of these positions from the log.
+    Fetch(std::ops::RangeInclusive<u64>),
+    /// Send the state to this instance, as chunks of these bytes.
+    SendState {
+        /// The instance that joins.
+        to: Instance,
+        /// The position of its Hello.
+        position: u64,
+        /// The state.
+        bytes: Vec<u8>,
+    },
+    /// Serve clients.
+    Serve,
+    /// Read nothing more from clients.
+    Hold,
+    /// Read from clients again.
+    GoOn,
+    /// Disconnect all clients, and let none in until [`Self::Serve`].
+    Cut(Reason),
+    /// End the program.
+    Stop(End),
+    /// Something that operators may want to know.
+    Report(Event),
+}
+
+/// Why clients are disconnected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The log was out of reach, or stood still, for too long.
+    LostTouch,
+    /// The other nodes have given this one up, or have begun anew without it.
+    GivenUp,
+    /// A message of the log is gone before this node has read it.
+    Gap,
+    /// Another program writes as this instance.
+    Forged,
+}
+
+/// Why a node ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum End {
+    /// Another node of this name lives, or has taken this one's place.
+    #[error("another node of this name is in the cluster")]
+    NameTaken,
+    /// The settings that all nodes must have alike are others here.
+    #[error("the settings that all nodes must have alike are others here")]
+    Disagrees,
+    /// The clock is off.
+    #[error("the clock of this machine is off by more than {} s from that of the cluster", MAX_CLOCK_DIFFERENCE.as_secs())]
+    ClockOff,
+    /// The cluster has ended.
+    #[error("the cluster was closed")]
+    Closed,
+    /// The node has left, as it was told to.
+    #[error("left the cluster")]
+    Left,
+}
+
+/// How far a node has come.
+#[derive(Debug)]
+enum Stage {
+    /// It has asked for the end of the log, and asks again at this time.
+    Asking {
+        again_at: Duration,
+    },
+    /// It has founded a cluster after the message at `last`, and has not read that back.
+    Founding {
+        last: u64,
+        bytes: Vec<u8>,
+        again_at: Duration,
+    },
+    /// It waits for the state as of its newest Hello, whose position it knows once that was read back. It has said
+    /// Hello this often.
+    Joining {
+        hello: Option<u64>,
+        hellos: u32,
+        again_at: Duration,
+        assembly: Option<Assembly>,
+    },
+    /// It has the state, and reads on. Whether it has said that it is ready, and since when it waits for word from an
+    /// older instance of this node.
+    CatchingUp {
+        says_ready: bool,
+        since: Duration,
+    },
+    Ready {
+        serves: bool,
+        holds: bool,
+    },
+    /// It has said Bye, once what waited was on its way.
+    Leaving {
+        says_bye: bool,
+    },
+    Ended,
+}
+
+/// The settings of a node.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The node's name.
+    pub name: NodeName,
+    /// The settings that all nodes must have alike, at most 4 KiB.
+    pub agreed: Agreed,
+    /// After what times the node acts.
+    pub timing: Timing,
+}
+
+/// A node. `T` are the program's tables.
+#[derive(Debug)]
+pub struct Node<T: Table> {
+    config: Config,
+    instance: Instance,
+    stage: Stage,
+    state: State,
+    table: T,
+    window: Window<T::Entry>,
+    ahead: Ahead,
+    liveness: Liveness,
+    is_connected: bool,
+    /// When the newest own frame that came back was first appended.
+    ok: Duration,
+    /// When something of a ready node was last read.
+    sign_of_life: Duration,
+    full: Vec<u64>,
+    actions: Vec<Action>,
+}
+
+impl<T: Table> Node<T>
+where
+    T::Entry: Serialize,
+{
+    /// A node that begins. `instance` is random.
+    pub fn new(config: Config, instance: Instance, table: T, now: Now) -> Self {
+        Self {
+            config,
+            instance,
+            stage: Stage::Asking { again_at: now.boot },
+            state: State::new(0),
+            table,
+            window: Window::new(now),
+            ahead: Ahead::default(),
+            liveness: Liveness::default(),
+            is_connected: true,
+            ok: now.boot,
+            sign_of_life: now.boot,
+            full: Vec::new(),
+            actions: Vec::new(),
+        }
+    }
+
+    /// The actions that are due, in order.
+    pub fn actions(&mut self) -> Vec<Action> {
+        std::mem::take(&mut self.actions)
+    }
+
+    /// The state.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The program's tables.
+    pub fn table(&self) -> &T {
+        &self.table
+    }
+
+    /// The number of this run.
+    pub fn instance(&self) -> Instance {
+        self.instance
+    }
+
+    /// Whether the node serves clients and is not cut off.
+    pub fn serves(&self) -> bool {
+        matches!(self.stage, Stage::Ready { serves: true, .. })
+    }
+
+    /// Whether the program may read from clients now. To be asked before the first read after a pause of the process.
+    pub fn may_read(&mut self, now: Now) -> bool {
+        self.tick(now);
+        matches!(self.stage, Stage::Ready { serves: true, holds: false })
+    }
+
+    /// Appends an entry for a client. Returns whether it is short enough for a frame.
+    pub fn append(&mut self, entry: T::Entry) -> bool {
+        self.window.push(Entry::Table(entry))
+    }
+
+    /// Ends the whole cluster.
+    pub fn close_all(&mut self) {
+        self.window.push(Entry::CloseAll);
+    }
+
+    /// Leaves the cluster, after what was appended.
+    pub fn leave(&mut self, now: Now) {
+        match self.stage {
+            Stage::Ended | Stage::Leaving { .. } => return,
+            Stage::Ready { .. } => {
+                self.stage = Stage::Leaving { says_bye: false };
+            }
+            _ => self.stop(End::Left),
+        }
+        self.tick(now);
+    }
+
+    /// Notes which of this node's sessions have full outboxes.
+    pub fn set_full(&mut self, full: Vec<u64>) {
+        self.full = full;
+    }
+
+    /// The connection to the log's server has broken, or is there again.
+    pub fn connection(&mut self, is_connected: bool, now: Now) {
+        self.is_connected = is_connected;
+        self.tick(now);
+    }
+
+    /// The newest message of the log has this position and age; 0 and any age, if the log is empty.
+    pub fn end_of_log(&mut self, position: u64, age: Duration, now: Now) {
+        self.ahead.hear_of(position);
+        if !matches!(self.stage, Stage::Asking { .. }) {
+            self.tick(now);
+            return;
+        }
+        // What is older is given by a donor, or belongs to a cluster that is gone.
+        if position == 0 || age >= self.config.timing.found {
+            self.found(position, now);
+        } else {
+            self.sign_of_life = now.boot;
+            self.state = State::new(position);
+            self.join(now);
+        }
+        self.tick(now);
+    }
+
+    /// A message of the log, in whatever order.
+    pub fn message(&mut self, position: u64, node: NodeName, bytes: Vec<u8>, now: Now) {
+        self.ahead.keep(self.state.position(), position, node, bytes);
+        self.read(now);
+        self.tick(now);
+    }
+
+    /// The log has taken a frame of this node, at this position.
+    pub fn acknowledged(&mut self, number: u64, position: u64, now: Now) {
+        self.window.acknowledge(number);
+        self.ahead.hear_of(position);
+        self.tick(now);
+    }
+
+    /// The log begins after a message that this node has not read.
+    pub fn gap(&mut self, now: Now) {
+        if !matches!(self.stage, Stage::Ended) {
+            self.begin_again(Some(Reason::Gap), now);
+        }
+    }
+
+    /// A piece of the state.
+    pub fn chunk(&mut self, chunk: Chunk, now: Now) {
+        let Stage::Joining { hello: Some(hello), assembly, again_at, .. } = &mut self.stage else { return };
+        if chunk.position != *hello {
+            return;
+        }
+        *again_at = now.boot + self.config.timing.hello;
+        let donor = chunk.donor;
+        let assembled = assembly.get_or_insert_with(|| Assembly::new(donor, *hello)).take(chunk);
+        let Assembled::Whole(bytes) = assembled else { return };
+        let Ok((state, table)) = whole::<(State, Vec<u8>)>(&bytes) else { return };
+        if state.position() != *hello || !self.table.decode(&table) {
+            return;
+        }
+        self.state = state;
+        self.liveness = Liveness::default();
+        self.ahead.drop_to(self.state.position());
+        self.stage = Stage::CatchingUp { says_ready: false, since: now.boot };
+        self.read(now);
+        self.tick(now);
+    }
+
+    /// Does what is due by now. Returns when to call this again at the latest.
+    pub fn tick(&mut self, now: Now) -> Option<Duration> {
+        if matches!(self.stage, Stage::Ended) {
+            return None;
+        }
+        self.watch(now);
+        if self.is_connected {
+            self.send(now);
+            if let Some(missing) = self.missing() {
+                self.actions.push(Action::Fetch(missing));
+            }
+        }
+        self.deadline(now)
+    }
+}

@@ -1,0 +1,205 @@
+//! The actions of a node as time passes: it appends, says Hello, founds, holds, cuts, gives up others, begins again.
+
+use std::{ops::RangeInclusive, time::Duration};
+
+use serde::Serialize;
+
+use super::{Action, End, MAX_CLOCK_DIFFERENCE, MAX_HELLOS, Node, Now, Reason, Stage, window::Rest};
+use crate::{
+    digest::{Checkpoint, Digest},
+    frame::{Content, Entry, Founding, Frame, Instance},
+    state::{State, Table},
+};
+
+impl<T: Table> Node<T>
+where
+    T::Entry: Serialize,
+{
+    /// When something may be due next.
+    pub(super) fn deadline(&self, now: Now) -> Option<Duration> {
+        let timing = &self.config.timing;
+        let mut deadlines = vec![self.ok + timing.hold, self.ok + timing.cut, self.ok + timing.patience];
+        deadlines.extend(self.window.deadline(timing));
+        deadlines.extend(self.liveness.deadline(self.instance, timing));
+        if let Stage::Asking { again_at } | Stage::Founding { again_at, .. } = self.stage {
+            deadlines.push(again_at);
+        }
+        if let Stage::Joining { again_at, .. } = self.stage {
+            deadlines.extend([again_at, self.sign_of_life + timing.found]);
+        }
+        let after = deadlines.into_iter().filter(|deadline| *deadline > now.boot);
+        after.min().or(Some(now.boot + timing.beat))
+    }
+
+    /// The positions to fetch.
+    pub(super) fn missing(&self) -> Option<RangeInclusive<u64>> {
+        match self.stage {
+            Stage::Asking { .. } | Stage::Ended => None,
+            _ => self.ahead.missing(self.state.position()),
+        }
+    }
+
+    /// Holds, cuts, gives up others, says Hello again, or founds, as the time says.
+    pub(super) fn watch(&mut self, now: Now) {
+        let timing = self.config.timing;
+        let since_ok = now.boot.saturating_sub(self.ok);
+        match &mut self.stage {
+            Stage::Ready { serves, holds } => {
+                if since_ok >= timing.hold && !*holds {
+                    *holds = true;
+                    self.actions.push(Action::Hold);
+                }
+                let limit = if self.is_connected { timing.patience } else { timing.cut };
+                if since_ok >= limit && *serves {
+                    *serves = false;
+                    self.actions.push(Action::Cut(Reason::LostTouch));
+                }
+                if since_ok < timing.hold {
+                    let lost = self.liveness.lost(self.instance, &timing, now.boot);
+                    if !lost.is_empty() {
+                        // If these have no effect, the next come as late.
+                        self.liveness.restart(now.boot);
+                    }
+                    for (instance, number) in lost {
+                        self.window.push(Entry::Reap(instance, number));
+                    }
+                }
+            }
+            Stage::Asking { again_at } if self.is_connected && now.boot >= *again_at => {
+                *again_at = now.boot + timing.hello;
+                self.actions.push(Action::AskForEnd);
+            }
+            // Only while its own frames come back: a log that stands still brings no sign of life.
+            Stage::Joining { .. }
+                if now.boot >= self.sign_of_life + timing.found && since_ok < timing.hold =>
+            {
+                self.found(self.ahead.newest().max(self.state.position()), now);
+            }
+            Stage::Founding { bytes, again_at, .. } if self.is_connected && now.boot >= *again_at => {
+                *again_at = now.boot + timing.resend;
+                self.actions.push(Action::Append(bytes.clone()));
+            }
+            // The others may have given it up, which it cannot see without the state.
+            Stage::Joining { again_at, hellos: MAX_HELLOS, .. } if now.boot >= *again_at => {
+                self.begin_again(None, now);
+            }
+            Stage::Joining { again_at, hello, hellos, assembly } if now.boot >= *again_at => {
+                *again_at = now.boot + timing.hello;
+                *hellos += 1;
+                (*hello, *assembly) = (None, None);
+                self.ahead.drop_to(self.state.position());
+                self.window.push(Entry::Hello(self.config.agreed.clone()));
+            }
+            _ => {}
+        }
+    }
+
+    /// Says that it is ready, or leaves, once that is its turn; and appends what is due.
+    pub(super) fn send(&mut self, now: Now) {
+        if matches!(self.stage, Stage::Asking { .. } | Stage::Founding { .. } | Stage::Ended) {
+            return;
+        }
+        match &mut self.stage {
+            Stage::CatchingUp { says_ready, since }
+                if !*says_ready && self.state.position() >= self.ahead.newest() =>
+            {
+                // An older instance that lives says something at once when it reads the Hello.
+                let has_older = self.state.instances().ready_of(&self.config.name, self.instance).is_some();
+                if has_older && now.boot < *since + self.config.timing.beat {
+                    return self.append_due(now);
+                }
+                let difference = now.wall.abs_diff(self.state.time());
+                if u128::from(difference) > MAX_CLOCK_DIFFERENCE.as_millis() {
+                    return self.stop(End::ClockOff);
+                }
+                *says_ready = true;
+                self.window.push(Entry::Ready);
+            }
+            Stage::Leaving { says_bye } if !*says_bye => {
+                *says_bye = true;
+                self.window.push(Entry::Bye);
+            }
+            _ => {}
+        }
+        self.append_due(now);
+    }
+
+    /// Appends the next frame, if one is due.
+    fn append_due(&mut self, now: Now) {
+        let (state, table, stage) = (&self.state, &self.table, &self.stage);
+        let (instance, full) = (self.instance, &self.full);
+        let is_joining = matches!(stage, Stage::Joining { .. } | Stage::CatchingUp { .. });
+        let has_state = !matches!(stage, Stage::Joining { .. });
+        let says = || Rest {
+            instance,
+            is_joining,
+            checkpoint: if has_state { state.checkpoint(table) } else { Checkpoint::default() },
+            full: full.clone(),
+        };
+        if let Some(bytes) = self.window.due(now, &self.config.timing, says) {
+            self.actions.push(Action::Append(bytes));
+        }
+    }
+
+    /// Says Hello as a new member.
+    pub(super) fn join(&mut self, now: Now) {
+        self.window.reset(now);
+        self.window.push(Entry::Hello(self.config.agreed.clone()));
+        self.ok = now.boot;
+        let again_at = now.boot + self.config.timing.hello;
+        self.stage = Stage::Joining { hello: None, hellos: 1, again_at, assembly: None };
+    }
+
+    /// Founds a cluster after this position.
+    pub(super) fn found(&mut self, last: u64, now: Now) {
+        let instance = self.next_instance();
+        let founding = Founding {
+            written: now.wall,
+            last,
+            token: instance.0 ^ now.wall,
+            agreed: self.config.agreed.clone(),
+        };
+        let frame: Frame<T::Entry> = Frame { instance, number: 1, content: Content::Found(founding) };
+        let Ok(bytes) = frame.encode() else { unreachable!("settings are short") };
+        self.window.reset(now);
+        self.state = State::new(last);
+        self.stage = Stage::Founding { last, bytes, again_at: now.boot };
+        self.ok = now.boot;
+    }
+
+    /// A number for the next run, which follows from the one before. The program chose the first at random.
+    pub(super) fn next_instance(&mut self) -> Instance {
+        let hash = Digest::of(&self.instance.0.to_le_bytes());
+        let (first, _) = hash.0.split_at(8);
+        self.instance = Instance(first.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)));
+        self.instance
+    }
+
+    /// Begins again as another instance, because this one was given up.
+    pub(super) fn begin_again(&mut self, why: Option<Reason>, now: Now) {
+        if matches!(self.stage, Stage::Leaving { .. }) {
+            return self.stop(End::Left);
+        }
+        if let (Stage::Ready { serves: true, .. }, Some(why)) = (&self.stage, why) {
+            self.actions.push(Action::Cut(why));
+        }
+        self.next_instance();
+        self.window.reset(now);
+        self.stage = Stage::Asking { again_at: now.boot };
+    }
+
+    /// Ends the node.
+    pub(super) fn stop(&mut self, end: End) {
+        if matches!(self.stage, Stage::Ready { serves: true, .. }) {
+            self.actions.push(Action::Cut(Reason::GivenUp));
+        }
+        self.stage = Stage::Ended;
+        self.actions.push(Action::Stop(end));
+    }
+
+    /// Lets clients in.
+    pub(super) fn serve(&mut self) {
+        self.stage = Stage::Ready { serves: true, holds: false };
+        self.actions.push(Action::Serve);
+    }
+}

@@ -1,0 +1,166 @@
+//! How a node reads the log: in order, its own frames included, also before it has the state.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::{Action, End, Node, Now, Reason, Stage, liveness::Liveness, window::Forged};
+use crate::{
+    frame::{Body, Entry, Head, Instance, whole},
+    node_name::NodeName,
+    state::{Event, Message, Table, Verdict},
+};
+
+impl<T: Table> Node<T>
+where
+    T::Entry: Serialize,
+{
+    /// Reads the messages that are next.
+    pub(super) fn read(&mut self, now: Now) {
+        while !matches!(self.stage, Stage::Asking { .. } | Stage::Ended) {
+            let position = self.state.position() + 1;
+            // What comes after its Hello is read again once it has the state.
+            let message = match self.stage {
+                Stage::Joining { hello: Some(_), .. } => self.ahead.get(position).cloned(),
+                _ => self.ahead.take(position),
+            };
+            let Some((node, bytes)) = message else { return };
+            self.read_one(position, &node, &bytes, now);
+        }
+    }
+
+    fn read_one(&mut self, position: u64, node: &NodeName, bytes: &[u8], now: Now) {
+        let head = Head::read(bytes).ok();
+        if let Some((head, _)) = head.filter(|(head, _)| head.instance == self.instance && !head.is_founding)
+        {
+            match self.window.read_back(head.number, bytes) {
+                Ok(first) => self.came_back(first, now),
+                Err(Forged) => return self.begin_again(Some(Reason::Forged), now),
+            }
+        }
+        let mut events = Vec::new();
+        let verdict = self.state.read(Message { position, node, bytes }, &mut self.table, &mut events);
+        if let Stage::Joining { .. } | Stage::Founding { .. } = self.stage {
+            self.watch_log(position, head, verdict, now);
+        }
+        for event in events {
+            self.react(position, event, now);
+        }
+        self.liveness.note(self.state.instances(), now.boot);
+    }
+
+    /// A frame of this node was read back.
+    fn came_back(&mut self, first: Option<Duration>, now: Now) {
+        let Some(first) = first else { return };
+        let stood_still = self.ok + self.config.timing.hold <= now.boot;
+        self.ok = self.ok.max(first);
+        if stood_still {
+            self.liveness.restart(now.boot);
+            self.sign_of_life = now.boot;
+        }
+        if let Stage::Ready { serves, holds } = &mut self.stage
+            && now.boot.saturating_sub(self.ok) < self.config.timing.hold
+        {
+            if std::mem::take(holds) && *serves {
+                self.actions.push(Action::GoOn);
+            }
+            if !std::mem::replace(serves, true) {
+                self.actions.push(Action::Serve);
+            }
+        }
+    }
+
+    /// Learns from a message, without the state, that a ready node lives, and where this node's own Hello is.
+    fn watch_log(&mut self, position: u64, head: Option<(Head, &[u8])>, verdict: Verdict, now: Now) {
+        if let Stage::Founding { last, .. } = self.stage
+            && position == last + 1
+            && verdict == Verdict::Counts
+            && head.is_some_and(|(head, _)| head.instance == self.instance)
+        {
+            return;
+        }
+        if let Stage::Founding { last, .. } = self.stage
+            && position == last + 1
+            && verdict != Verdict::Counts
+        {
+            // Somebody was faster, and not with a founding.
+            return self.begin_again(None, now);
+        }
+        let Some((head, rest)) = head else { return };
+        if head.is_founding && verdict == Verdict::Counts {
+            // Its own founding is seen by its event. Another's begins a cluster that this node joins.
+            if head.instance != self.instance {
+                self.sign_of_life = now.boot;
+                self.next_instance();
+                self.join(now);
+            }
+            return;
+        }
+        let Ok(body) = whole::<Body<T::Entry>>(rest) else { return };
+        if !body.is_joining {
+            self.sign_of_life = now.boot;
+        }
+        if !body.is_joining && body.entries.iter().any(|entry| matches!(entry, Entry::CloseAll)) {
+            return self.stop(End::Closed);
+        }
+        let says_hello = matches!(body.entries.first(), Some(Entry::Hello(_)));
+        if let Stage::Joining { hello, .. } = &mut self.stage
+            && head.instance == self.instance
+            && says_hello
+        {
+            *hello = Some(position);
+        }
+    }
+
+    fn react(&mut self, position: u64, event: Event, now: Now) {
+        let own = self.instance;
+        match &event {
+            Event::Founded(instance) if *instance == own => {
+                self.window.founded();
+                self.ok = now.boot;
+                self.liveness = Liveness::default();
+                self.serve();
+            }
+            Event::Founded(_) if self.has_state() => self.begin_again(Some(Reason::GivenUp), now),
+            Event::Hello(joiner) if *joiner != own && self.has_name_of(*joiner) => {
+                // It wants this node's place, and may have it only if this node is dead.
+                self.window.make_due();
+                self.give_state(position, *joiner);
+            }
+            Event::Hello(joiner) => self.give_state(position, *joiner),
+            Event::Ready(instance) if *instance == own => {
+                self.liveness.restart(now.boot);
+                self.serve();
+            }
+            Event::NameTaken(instance) if *instance == own => self.stop(End::NameTaken),
+            Event::Disagrees(instance) if *instance == own => self.stop(End::Disagrees),
+            Event::Replaced { instance, .. } if *instance == own => self.stop(End::NameTaken),
+            Event::Reaped { instance, .. } | Event::Malformed(instance) if *instance == own => {
+                self.begin_again(Some(Reason::GivenUp), now);
+            }
+            Event::Bye(instance) if *instance == own => self.stop(End::Left),
+            Event::Closed(_) => self.stop(End::Closed),
+            _ => {}
+        }
+        self.actions.push(Action::Report(event));
+    }
+
+    /// Sends the state to a node that has said Hello, if it is this node's turn.
+    fn give_state(&mut self, position: u64, joiner: Instance) {
+        if matches!(self.stage, Stage::Ready { .. })
+            && self.state.instances().donor_for(joiner) == Some(self.instance)
+        {
+            let encoded = postcard::to_extend(&(&self.state, self.table.encode()), Vec::new());
+            let Ok(bytes) = encoded else { unreachable!("a Vec takes everything") };
+            self.actions.push(Action::SendState { to: joiner, position, bytes });
+        }
+    }
+
+    fn has_name_of(&self, other: Instance) -> bool {
+        self.state.instances().get(other).is_some_and(|other| other.node == self.config.name)
+    }
+
+    fn has_state(&self) -> bool {
+        matches!(self.stage, Stage::CatchingUp { .. } | Stage::Ready { .. } | Stage::Leaving { .. })
+    }
+}

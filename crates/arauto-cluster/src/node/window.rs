@@ -1,0 +1,170 @@
+//! [`Window`]: a node's entries that wait, and its one frame that is on its way.
+//!
+//! The next frame goes out when the one before was read back; what comes meanwhile gathers. A frame is appended again,
+//! unchanged, only while no acknowledgement has come; one that was acknowledged is fetched. While the log's server is
+//! not connected, nothing is given to its client, because such a client may send it long after.
+
+use std::{collections::VecDeque, time::Duration};
+
+use serde::Serialize;
+
+use crate::{
+    digest::Checkpoint,
+    frame::{Body, Content, Entry, Frame, Instance, MAX_FRAME_BYTES},
+    node::timing::{Now, Timing},
+};
+
+/// Most bytes of a frame that are not entries: its head, the checkpoint, and the sessions that are full.
+const MAX_REST_BYTES: usize = 4 * 1024;
+
+/// Most sessions that a frame names as full.
+const MAX_FULL: usize = 256;
+
+/// A frame on its way.
+#[derive(Debug)]
+struct OnItsWay {
+    number: u64,
+    bytes: Vec<u8>,
+    first: Duration,
+    again_at: Duration,
+    pause: Duration,
+    is_acknowledged: bool,
+}
+
+/// The entries that wait, and the frame that is on its way.
+#[derive(Debug)]
+pub struct Window<E> {
+    /// Each with its length.
+    waiting: VecDeque<(Entry<E>, usize)>,
+    frame: Option<OnItsWay>,
+    number: u64,
+    last_sent: Duration,
+    is_due: bool,
+}
+
+/// The parts of a frame beside its entries.
+#[derive(Debug)]
+pub struct Rest {
+    /// The writer.
+    pub instance: Instance,
+    /// Whether the writer is not ready yet.
+    pub is_joining: bool,
+    /// The writer's progress.
+    pub checkpoint: Checkpoint,
+    /// The writer's sessions whose outboxes are full.
+    pub full: Vec<u64>,
+}
+
+impl<E: Serialize> Window<E> {
+    /// Nothing waits.
+    pub fn new(now: Now) -> Self {
+        Self { waiting: VecDeque::new(), frame: None, number: 0, last_sent: now.boot, is_due: false }
+    }
+
+    /// Adds an entry. Returns whether it fits a frame; one that does not is dropped.
+    pub fn push(&mut self, entry: Entry<E>) -> bool {
+        let Ok(length) = postcard::serialize_with_flavor(&entry, postcard::ser_flavors::Size::default())
+        else {
+            return false;
+        };
+        let fits = length <= MAX_FRAME_BYTES - MAX_REST_BYTES;
+        if fits {
+            self.waiting.push_back((entry, length));
+        }
+        fits
+    }
+
+    /// Drops what waits and what is on its way, and begins with number 1.
+    pub fn reset(&mut self, now: Now) {
+        *self = Self::new(now);
+    }
+
+    /// Makes the next frame due at once, even if it has no entries.
+    pub fn make_due(&mut self) {
+        self.is_due = true;
+    }
+
+    /// The founding, which has the number 1, was read back.
+    pub fn founded(&mut self) {
+        self.number = 1;
+    }
+
+    /// The next frame to append, if one is due and none is on its way; or the one on its way, if it is to be appended
+    /// again. `says` gives what it says beside its entries.
+    pub fn due(&mut self, now: Now, timing: &Timing, says: impl FnOnce() -> Rest) -> Option<Vec<u8>> {
+        if let Some(frame) = &mut self.frame {
+            if frame.is_acknowledged || now.boot < frame.again_at {
+                return None;
+            }
+            frame.pause = (2 * frame.pause).min(4 * timing.resend);
+            frame.again_at = now.boot + frame.pause;
+            return Some(frame.bytes.clone());
+        }
+        if self.waiting.is_empty() && !self.is_due && now.boot < self.last_sent + timing.beat {
+            return None;
+        }
+        let (mut entries, mut length) = (Vec::new(), MAX_REST_BYTES);
+        while let Some((entry, more)) = self.waiting.pop_front() {
+            if length + more > MAX_FRAME_BYTES {
+                self.waiting.push_front((entry, more));
+                break;
+            }
+            length += more;
+            entries.push(entry);
+        }
+        self.number += 1;
+        let Rest { instance, is_joining, checkpoint, mut full } = says();
+        full.truncate(MAX_FULL);
+        let body = Body { written: now.wall, is_joining, checkpoint, full, entries };
+        let frame = Frame { instance, number: self.number, content: Content::Body(body) };
+        let Ok(bytes) = frame.encode() else { unreachable!("the lengths of its parts were added up") };
+        (self.last_sent, self.is_due) = (now.boot, false);
+        self.frame = Some(OnItsWay {
+            number: self.number,
+            bytes: bytes.clone(),
+            first: now.boot,
+            again_at: now.boot + timing.resend,
+            pause: timing.resend,
+            is_acknowledged: false,
+        });
+        Some(bytes)
+    }
+
+    /// The log has taken the frame of this number.
+    pub fn acknowledge(&mut self, number: u64) {
+        if let Some(frame) = self.frame.as_mut().filter(|frame| frame.number == number) {
+            frame.is_acknowledged = true;
+        }
+    }
+
+    /// A frame of this writer was read back. Returns when it was first appended, if it is the one on its way.
+    ///
+    /// # Errors
+    /// If another frame of this number is on its way: somebody else writes as this instance.
+    pub fn read_back(&mut self, number: u64, bytes: &[u8]) -> Result<Option<Duration>, Forged> {
+        match &self.frame {
+            Some(frame) if frame.number == number && frame.bytes != bytes => Err(Forged),
+            Some(frame) if frame.number == number => {
+                let first = frame.first;
+                self.frame = None;
+                Ok(Some(first))
+            }
+            // One that was appended twice comes back twice.
+            _ if number <= self.number => Ok(None),
+            _ => Err(Forged),
+        }
+    }
+
+    /// When [`Self::due`] may have something.
+    pub fn deadline(&self, timing: &Timing) -> Option<Duration> {
+        match &self.frame {
+            Some(frame) if frame.is_acknowledged => None,
+            Some(frame) => Some(frame.again_at),
+            None => Some(self.last_sent + timing.beat),
+        }
+    }
+}
+
+/// A frame has the instance and the number of one on its way, and other bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forged;

@@ -1,0 +1,10 @@
+//! Tests of the state machine over a log that is written by hand or at random.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod faults;
+mod log;
+mod random;
+mod rules;
+mod transfer;
+mod world;
