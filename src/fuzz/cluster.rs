@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use arauto_cluster::{
     Agreed, Founding, Frame, Instance, Message, NodeName, State, Table, Verdict, frame::Content,
-    state::Context,
+    table::Context,
 };
 
 use super::{Run, Target};
@@ -22,7 +22,7 @@ pub(super) const TARGET: Target = Target {
         b"A\x01\0\0\x02\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0",
         b"A\x01\0\0\x02\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0",
         b"A\x01\x01\0\x03\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0",
-        // The time, not joining, a checkpoint of position 0, no full session.
+        // The time, not joining, a checkpoint of position 0.
         b"\x07\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
         // One entry: Hello, Ready, Bye, Reap, CloseAll, and one of the table.
         b"\x01\0\0",

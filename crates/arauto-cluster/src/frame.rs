@@ -12,7 +12,10 @@
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::digest::Checkpoint;
+use super::{
+    digest::Checkpoint,
+    encoding::{Malformed, decoded, encoded_after},
+};
 
 /// The format that this version writes and reads.
 pub const FORMAT: u8 = 1;
@@ -70,8 +73,6 @@ pub struct Body<E> {
     pub is_joining: bool,
     /// The writer's progress.
     pub checkpoint: Checkpoint,
-    /// The writer's own sessions whose outboxes are full.
-    pub full: Vec<u64>,
     /// The entries. A frame without any is a sign of life.
     pub entries: Vec<Entry<E>>,
 }
@@ -126,8 +127,8 @@ pub enum FrameError {
     #[error("the head is not one of a frame")]
     NoHead,
     /// The head is well, and the rest cannot be read.
-    #[error("the rest of the frame cannot be read")]
-    Malformed,
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
 }
 
 /// A frame is longer than [`MAX_FRAME_BYTES`].
@@ -173,10 +174,9 @@ impl<E: Serialize> Frame<E> {
         bytes.extend(self.instance.0.to_le_bytes());
         bytes.extend(self.number.to_le_bytes());
         let bytes = match &self.content {
-            Content::Body(body) => postcard::to_extend(body, bytes),
-            Content::Found(founding) => postcard::to_extend(founding, bytes),
+            Content::Body(body) => encoded_after(bytes, body),
+            Content::Found(founding) => encoded_after(bytes, founding),
         };
-        let Ok(bytes) = bytes else { unreachable!("a Vec takes everything") };
         if bytes.len() > MAX_FRAME_BYTES { Err(TooLong(bytes.len())) } else { Ok(bytes) }
     }
 }
@@ -189,18 +189,7 @@ impl<E: DeserializeOwned> Frame<E> {
     pub fn decode(bytes: &[u8]) -> Result<Self, FrameError> {
         let (head, rest) = Head::read(bytes)?;
         let content =
-            if head.is_founding { Content::Found(whole(rest)?) } else { Content::Body(whole(rest)?) };
+            if head.is_founding { Content::Found(decoded(rest)?) } else { Content::Body(decoded(rest)?) };
         Ok(Self { instance: head.instance, number: head.number, content })
-    }
-}
-
-/// Decodes all of these bytes.
-///
-/// # Errors
-/// If they are something else, or more.
-pub fn whole<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, FrameError> {
-    match postcard::take_from_bytes(bytes) {
-        Ok((value, [])) => Ok(value),
-        _ => Err(FrameError::Malformed),
     }
 }

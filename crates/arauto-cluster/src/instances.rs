@@ -34,10 +34,6 @@ pub struct Participant {
     pub newest: u64,
     /// The latest of its times, in milliseconds since 1970.
     pub time: u64,
-    /// The position up to which it said it had carried out the log.
-    pub carried_out: u64,
-    /// Its sessions whose outboxes are full.
-    pub full: Vec<u64>,
 }
 
 /// The instances that take part, and those that did.

@@ -17,20 +17,24 @@
 //! - [`node`]: what one node does and when: appends, joins, holds, gives up others. Without IO, too.
 //! - [`transfer`]: gives the state to a node that joins.
 //!
-//! The log itself, and the tables that entries change, belong to the program: see [`state::Table`].
+//! The log itself, and the tables that entries change, belong to the program: see [`Table`].
 
 pub mod digest;
+mod encoding;
 pub mod frame;
 pub mod instances;
 pub mod node;
 pub mod node_name;
 pub mod state;
+pub mod table;
 pub mod transfer;
 
 pub use digest::{Checkpoint, Digest};
+pub use encoding::Malformed;
 pub use frame::{Agreed, Body, Entry, Founding, Frame, Instance};
 pub use node_name::NodeName;
-pub use state::{Event, Message, State, Table, Verdict};
+pub use state::{Event, Message, State, Verdict};
+pub use table::Table;
 
 /// Compiles and runs the example in README.md.
 #[cfg(doctest)]

@@ -20,9 +20,11 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{
-    frame::{Agreed, Entry, Instance, whole},
+    encoding::decoded,
+    frame::{Agreed, Entry, Instance},
     node_name::NodeName,
-    state::{Event, State, Table},
+    state::{Event, State},
+    table::Table,
     transfer::{Assembled, Assembly, Chunk},
 };
 
@@ -173,7 +175,8 @@ pub struct Node<T: Table> {
     ok: Duration,
     /// When something of a ready node was last read.
     sign_of_life: Duration,
-    full: Vec<u64>,
+    /// The last position that is being fetched, and when it is fetched again.
+    fetching: Option<(u64, Duration)>,
     actions: Vec<Action>,
 }
 
@@ -195,7 +198,7 @@ where
             is_connected: true,
             ok: now.boot,
             sign_of_life: now.boot,
-            full: Vec::new(),
+            fetching: None,
             actions: Vec::new(),
         }
     }
@@ -253,11 +256,6 @@ where
         self.tick(now);
     }
 
-    /// Notes which of this node's sessions have full outboxes.
-    pub fn set_full(&mut self, full: Vec<u64>) {
-        self.full = full;
-    }
-
     /// The connection to the log's server has broken, or is there again.
     pub fn connection(&mut self, is_connected: bool, now: Now) {
         self.is_connected = is_connected;
@@ -271,7 +269,7 @@ where
             self.tick(now);
             return;
         }
-        // What is older is given by a donor, or belongs to a cluster that is gone.
+        // Older messages are part of a donor's state, or belong to a cluster that is gone.
         if position == 0 || age >= self.config.timing.found {
             self.found(position, now);
         } else {
@@ -313,7 +311,7 @@ where
         let donor = chunk.donor;
         let assembled = assembly.get_or_insert_with(|| Assembly::new(donor, *hello)).take(chunk);
         let Assembled::Whole(bytes) = assembled else { return };
-        let Ok((state, table)) = whole::<(State, Vec<u8>)>(&bytes) else { return };
+        let Ok((state, table)) = decoded::<(State, Vec<u8>)>(&bytes) else { return };
         if state.position() != *hello || !self.table.decode(&table) {
             return;
         }
@@ -333,9 +331,7 @@ where
         self.watch(now);
         if self.is_connected {
             self.send(now);
-            if let Some(missing) = self.missing() {
-                self.actions.push(Action::Fetch(missing));
-            }
+            self.fetch(now);
         }
         self.deadline(now)
     }

@@ -9,14 +9,20 @@
 //! was given up does not count after it, and each writer's frames count in order. A founding is judged by its position
 //! alone, because a node without the state has to judge it alike.
 
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 
 use super::{
     digest::{Checkpoint, Checkpoints, Digest},
-    frame::{Agreed, Body, Entry, FORMAT, Founding, FrameError, Head, Instance, whole},
+    encoding::{Malformed, decoded, encoded},
+    frame::{Agreed, Body, Entry, FORMAT, Founding, Head, Instance},
     instances::{Instances, Participant},
     node_name::NodeName,
+    table::{Context, Table},
 };
+
+mod event;
+
+pub use event::{Event, Verdict, Why};
 
 /// A message of the log.
 #[derive(Clone, Copy, Debug)]
@@ -27,113 +33,6 @@ pub struct Message<'a> {
     pub node: &'a NodeName,
     /// The frame.
     pub bytes: &'a [u8],
-}
-
-/// Where an entry of the program's tables stands.
-#[derive(Clone, Copy, Debug)]
-pub struct Context {
-    /// The instance that appended it.
-    pub writer: Instance,
-    /// The position of its frame.
-    pub position: u64,
-    /// The time of its frame: milliseconds since 1970, never less than that of the entry before.
-    pub time: u64,
-}
-
-/// The program's tables, which entries change.
-pub trait Table {
-    /// An entry.
-    type Entry: DeserializeOwned;
-
-    /// Carries out an entry. Returns its outcome, which all nodes must compute alike.
-    fn carry_out(&mut self, context: Context, entry: Self::Entry) -> u64;
-
-    /// Removes what belongs to an instance that is gone.
-    fn end_of(&mut self, instance: Instance, position: u64);
-
-    /// Begins anew, under this token.
-    fn found(&mut self, token: u64);
-
-    /// A number that is equal for equal tables, and unlikely to be equal for others.
-    fn fingerprint(&self) -> u64;
-
-    /// Encodes the tables for a node that joins.
-    fn encode(&self) -> Vec<u8>;
-
-    /// Replaces the tables by those that another node encoded. Returns whether they could be read.
-    fn decode(&mut self, bytes: &[u8]) -> bool;
-}
-
-/// The outcome of reading a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It counted.
-    Counts,
-    /// It changed nothing.
-    Void(Why),
-    /// It was carried out before, or stands behind a gap: it was not read. The state is as before.
-    NotNext,
-}
-
-/// Why a frame is void.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Why {
-    /// It is not a frame.
-    NoFrame,
-    /// It is a frame of another format.
-    Format(u8),
-    /// The cluster has ended.
-    Closed,
-    /// A founding that is not where it was to be.
-    NotHere,
-    /// Its writer does not take part.
-    Stranger,
-    /// It stands under the name of another node.
-    WrongNode,
-    /// Its number is not the next one of its writer.
-    WrongNumber,
-}
-
-/// A change in the cluster that a node may have to act on. `by` and `instance` are instances that took part.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// An instance said Hello: its donor sends the state as of this position.
-    Hello(Instance),
-    /// An instance may have members.
-    Ready(Instance),
-    /// A ready instance left.
-    Bye(Instance),
-    /// An instance was given up.
-    Reaped {
-        /// The instance.
-        instance: Instance,
-        /// The writer of the entry.
-        by: Instance,
-    },
-    /// An instance wrote a frame that nobody can read, and was given up for it.
-    Malformed(Instance),
-    /// A ready instance made room for a newer one of its node.
-    Replaced {
-        /// The older instance.
-        instance: Instance,
-        /// The newer one.
-        by: Instance,
-    },
-    /// An instance may not be ready, because an older one of its node lives.
-    NameTaken(Instance),
-    /// An instance may not be ready, because its settings are not those that all must have.
-    Disagrees(Instance),
-    /// The cluster began anew, without the instances that took part.
-    Founded(Instance),
-    /// The cluster ended.
-    Closed(Instance),
-    /// An instance had read something else up to this position.
-    Differs {
-        /// The instance.
-        instance: Instance,
-        /// The position that it compared.
-        position: u64,
-    },
 }
 
 /// All that follows from the log, but for the program's tables.
@@ -150,6 +49,13 @@ pub struct State {
     /// Not a part of the state: a node that has just joined has none.
     #[serde(skip)]
     checkpoints: Checkpoints,
+}
+
+/// A frame that counts by its head.
+enum Judged<'a> {
+    Founding(Founding),
+    /// The bytes of its body.
+    Body(&'a [u8]),
 }
 
 impl State {
@@ -204,16 +110,15 @@ impl State {
     /// Encodes the state for a node that joins. The program's tables go with it.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let Ok(bytes) = postcard::to_extend(self, Vec::new()) else { unreachable!("a Vec takes everything") };
-        bytes
+        encoded(self)
     }
 
     /// Decodes what [`Self::encode`] wrote.
     ///
     /// # Errors
     /// If the bytes are something else.
-    pub fn decode(bytes: &[u8]) -> Result<Self, FrameError> {
-        whole(bytes)
+    pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        decoded(bytes)
     }
 
     /// The progress so far.
@@ -234,7 +139,11 @@ impl State {
         }
         self.position = message.position;
         let verdict = match self.judge(message) {
-            Ok((head, rest)) => self.carry_out(message, head, rest, table, events),
+            Ok((head, Judged::Founding(founding))) => {
+                self.found(message, head, founding, table, events);
+                Verdict::Counts
+            }
+            Ok((head, Judged::Body(rest))) => self.carry_out(message, head, rest, table, events),
             Err(why) => Verdict::Void(why),
         };
         self.checkpoints.push(self.checkpoint(table));
@@ -242,7 +151,7 @@ impl State {
     }
 
     /// Decides whether a frame counts, by its head.
-    fn judge<'a>(&self, message: Message<'a>) -> Result<(Head, &'a [u8]), Why> {
+    fn judge<'a>(&self, message: Message<'a>) -> Result<(Head, Judged<'a>), Why> {
         let (head, rest) = Head::read(message.bytes).map_err(|_| Why::NoFrame)?;
         if head.format != FORMAT {
             return Err(Why::Format(head.format));
@@ -251,21 +160,26 @@ impl State {
             return Err(Why::Closed);
         }
         if head.is_founding {
-            let founding: Founding = whole(rest).map_err(|_| Why::NoFrame)?;
-            return if founding.last + 1 == message.position { Ok((head, rest)) } else { Err(Why::NotHere) };
+            let founding: Founding = decoded(rest).map_err(|Malformed| Why::NoFrame)?;
+            return if founding.last == message.position - 1 {
+                Ok((head, Judged::Founding(founding)))
+            } else {
+                Err(Why::NotHere)
+            };
         }
         match self.instances.get(head.instance) {
             Some(writer) if writer.node != *message.node => Err(Why::WrongNode),
             Some(writer) if writer.number + 1 != head.number => Err(Why::WrongNumber),
-            Some(_) => Ok((head, rest)),
+            Some(_) => Ok((head, Judged::Body(rest))),
             // Whether it says Hello is seen when its entries are read.
             None if self.is_founded && head.number == 1 && self.instances.may_join(head.instance) => {
-                Ok((head, rest))
+                Ok((head, Judged::Body(rest)))
             }
             None => Err(Why::Stranger),
         }
     }
 
+    /// Carries out a frame whose head is right.
     fn carry_out<T: Table>(
         &mut self,
         message: Message<'_>,
@@ -276,12 +190,7 @@ impl State {
     ) -> Verdict {
         let writer = head.instance;
         let mut outcomes = Vec::new();
-        if head.is_founding {
-            let Ok(founding) = whole(rest) else { return Verdict::Void(Why::NoFrame) };
-            self.found(message, head, founding, table, events);
-            return Verdict::Counts;
-        }
-        let body: Result<Body<T::Entry>, _> = whole(rest);
+        let body: Result<Body<T::Entry>, _> = decoded(rest);
         if self.instances.get(writer).is_none() {
             let Ok(Body { entries, written, .. }) = &body else { return Verdict::Void(Why::Stranger) };
             let Some(Entry::Hello(agreed)) = entries.first() else { return Verdict::Void(Why::Stranger) };
@@ -296,8 +205,6 @@ impl State {
                     number: 0,
                     newest: 0,
                     time: *written,
-                    carried_out: 0,
-                    full: Vec::new(),
                 },
             );
         }
@@ -325,8 +232,6 @@ impl State {
         let Some(participant) = self.instances.get_mut(writer) else { return };
         participant.number = head.number;
         participant.time = participant.time.max(body.written);
-        participant.carried_out = body.checkpoint.position;
-        participant.full = body.full;
         let is_ready = participant.is_ready;
         if is_ready && self.differs(position, &body.checkpoint) {
             events.push(Event::Differs { instance: writer, position: body.checkpoint.position });
@@ -445,8 +350,6 @@ impl State {
                 number: head.number,
                 newest: message.position,
                 time: founding.written,
-                carried_out: message.position,
-                full: Vec::new(),
             },
         );
         table.found(founding.token);

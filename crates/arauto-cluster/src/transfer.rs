@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     digest::Digest,
-    frame::{FrameError, Instance, whole},
+    encoding::{Malformed, decoded, encoded},
+    frame::Instance,
 };
 
 /// Most bytes of the state in a chunk. With its head, a chunk is smaller than a frame may be.
@@ -34,16 +35,15 @@ impl Chunk {
     /// Encodes the chunk.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let Ok(bytes) = postcard::to_extend(self, Vec::new()) else { unreachable!("a Vec takes everything") };
-        bytes
+        encoded(self)
     }
 
     /// Decodes what [`Self::encode`] wrote.
     ///
     /// # Errors
     /// If the bytes are something else.
-    pub fn decode(bytes: &[u8]) -> Result<Self, FrameError> {
-        whole(bytes)
+    pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        decoded(bytes)
     }
 }
 

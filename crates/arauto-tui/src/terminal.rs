@@ -1,12 +1,14 @@
 //! [`Screen`]: takes the terminal, and gives it back in any case.
 
 use std::{
+    cell::RefCell,
     fs::File,
     io::{self, Write},
     os::fd::AsFd,
     panic,
+    rc::Rc,
     sync::{
-        Arc, Mutex, Once, PoisonError,
+        Once,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -50,17 +52,17 @@ pub struct Screen {
 /// Gathers the bytes of a picture, which the backend flushes in pieces. A terminal that gets them in one write shows no
 /// half of a picture, and a shell that stops this process gets the terminal after a whole one.
 #[derive(Clone, Default)]
-struct Picture(Arc<Mutex<Vec<u8>>>);
+struct Picture(Rc<RefCell<Vec<u8>>>);
 
 impl Picture {
     fn take(&self) -> Vec<u8> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        self.0.take()
     }
 }
 
 impl Write for Picture {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+        self.0.borrow_mut().write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {

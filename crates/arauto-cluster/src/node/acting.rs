@@ -1,6 +1,6 @@
 //! The actions of a node as time passes: it appends, says Hello, founds, holds, cuts, gives up others, begins again.
 
-use std::{ops::RangeInclusive, time::Duration};
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -8,7 +8,8 @@ use super::{Action, End, MAX_CLOCK_DIFFERENCE, MAX_HELLOS, Node, Now, Reason, St
 use crate::{
     digest::{Checkpoint, Digest},
     frame::{Content, Entry, Founding, Frame, Instance},
-    state::{State, Table},
+    state::State,
+    table::Table,
 };
 
 impl<T: Table> Node<T>
@@ -27,16 +28,26 @@ where
         if let Stage::Joining { again_at, .. } = self.stage {
             deadlines.extend([again_at, self.sign_of_life + timing.found]);
         }
+        deadlines.extend(self.fetching.map(|(_, again_at)| again_at));
         let after = deadlines.into_iter().filter(|deadline| *deadline > now.boot);
         after.min().or(Some(now.boot + timing.beat))
     }
 
-    /// The positions to fetch.
-    pub(super) fn missing(&self) -> Option<RangeInclusive<u64>> {
-        match self.stage {
-            Stage::Asking { .. } | Stage::Ended => None,
-            _ => self.ahead.missing(self.state.position()),
+    /// Fetches the messages that are missing; again only after a while, so that what comes meanwhile asks for nothing more.
+    pub(super) fn fetch(&mut self, now: Now) {
+        if matches!(self.stage, Stage::Asking { .. } | Stage::Ended) {
+            return;
         }
+        let read = self.state.position();
+        let is_under_way = self.fetching.is_some_and(|(last, again_at)| read < last && now.boot < again_at);
+        if is_under_way {
+            return;
+        }
+        self.fetching = self.ahead.missing(read).map(|missing| {
+            let last = *missing.end();
+            self.actions.push(Action::Fetch(missing));
+            (last, now.boot + self.config.timing.resend)
+        });
     }
 
     /// Holds, cuts, gives up others, says Hello again, or founds, as the time says.
@@ -127,14 +138,13 @@ where
     /// Appends the next frame, if one is due.
     fn append_due(&mut self, now: Now) {
         let (state, table, stage) = (&self.state, &self.table, &self.stage);
-        let (instance, full) = (self.instance, &self.full);
+        let instance = self.instance;
         let is_joining = matches!(stage, Stage::Joining { .. } | Stage::CatchingUp { .. });
         let has_state = !matches!(stage, Stage::Joining { .. });
         let says = || Rest {
             instance,
             is_joining,
             checkpoint: if has_state { state.checkpoint(table) } else { Checkpoint::default() },
-            full: full.clone(),
         };
         if let Some(bytes) = self.window.due(now, &self.config.timing, says) {
             self.actions.push(Action::Append(bytes));

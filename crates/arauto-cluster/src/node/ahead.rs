@@ -91,7 +91,7 @@ mod tests {
         keep(&mut ahead, 5, 9, 1);
         assert_eq!(ahead.missing(5), Some(6..=8));
         assert_eq!(ahead.missing(8), None);
-        // What was kept of before the position is not what comes next.
+        // A message at the position itself is not the next one.
         assert_eq!(ahead.missing(9), Some(10..=9 + MAX_FETCHED));
     }
 

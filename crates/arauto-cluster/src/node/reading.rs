@@ -6,9 +6,11 @@ use serde::Serialize;
 
 use super::{Action, End, Node, Now, Reason, Stage, liveness::Liveness, window::Forged};
 use crate::{
-    frame::{Body, Entry, Head, Instance, whole},
+    encoding::{decoded, encoded},
+    frame::{Body, Entry, Head, Instance},
     node_name::NodeName,
-    state::{Event, Message, Table, Verdict},
+    state::{Event, Message, Verdict},
+    table::Table,
 };
 
 impl<T: Table> Node<T>
@@ -74,13 +76,6 @@ where
     fn watch_log(&mut self, position: u64, head: Option<(Head, &[u8])>, verdict: Verdict, now: Now) {
         if let Stage::Founding { last, .. } = self.stage
             && position == last + 1
-            && verdict == Verdict::Counts
-            && head.is_some_and(|(head, _)| head.instance == self.instance)
-        {
-            return;
-        }
-        if let Stage::Founding { last, .. } = self.stage
-            && position == last + 1
             && verdict != Verdict::Counts
         {
             // Somebody was faster, and not with a founding.
@@ -96,7 +91,7 @@ where
             }
             return;
         }
-        let Ok(body) = whole::<Body<T::Entry>>(rest) else { return };
+        let Ok(body) = decoded::<Body<T::Entry>>(rest) else { return };
         if !body.is_joining {
             self.sign_of_life = now.boot;
         }
@@ -122,12 +117,13 @@ where
                 self.serve();
             }
             Event::Founded(_) if self.has_state() => self.begin_again(Some(Reason::GivenUp), now),
-            Event::Hello(joiner) if *joiner != own && self.has_name_of(*joiner) => {
-                // It wants this node's place, and may have it only if this node is dead.
-                self.window.make_due();
+            Event::Hello(joiner) => {
+                // A node of this one's name wants its place, and may have it only if this one is dead.
+                if *joiner != own && self.has_name_of(*joiner) {
+                    self.window.make_due();
+                }
                 self.give_state(position, *joiner);
             }
-            Event::Hello(joiner) => self.give_state(position, *joiner),
             Event::Ready(instance) if *instance == own => {
                 self.liveness.restart(now.boot);
                 self.serve();
@@ -150,8 +146,7 @@ where
         if matches!(self.stage, Stage::Ready { .. })
             && self.state.instances().donor_for(joiner) == Some(self.instance)
         {
-            let encoded = postcard::to_extend(&(&self.state, self.table.encode()), Vec::new());
-            let Ok(bytes) = encoded else { unreachable!("a Vec takes everything") };
+            let bytes = encoded(&(&self.state, self.table.encode()));
             self.actions.push(Action::SendState { to: joiner, position, bytes });
         }
     }

@@ -14,11 +14,9 @@ use crate::{
     node::timing::{Now, Timing},
 };
 
-/// Most bytes of a frame that are not entries: its head, the checkpoint, and the sessions that are full.
-const MAX_REST_BYTES: usize = 4 * 1024;
-
-/// Most sessions that a frame names as full.
-const MAX_FULL: usize = 256;
+/// Most bytes of a frame that are not entries: its head (20), the time (10), whether it is joining (1), the checkpoint (36)
+/// and the number of entries (3).
+const MAX_REST_BYTES: usize = 70;
 
 /// A frame on its way.
 #[derive(Debug)]
@@ -51,8 +49,6 @@ pub struct Rest {
     pub is_joining: bool,
     /// The writer's progress.
     pub checkpoint: Checkpoint,
-    /// The writer's sessions whose outboxes are full.
-    pub full: Vec<u64>,
 }
 
 impl<E: Serialize> Window<E> {
@@ -113,9 +109,8 @@ impl<E: Serialize> Window<E> {
             entries.push(entry);
         }
         self.number += 1;
-        let Rest { instance, is_joining, checkpoint, mut full } = says();
-        full.truncate(MAX_FULL);
-        let body = Body { written: now.wall, is_joining, checkpoint, full, entries };
+        let Rest { instance, is_joining, checkpoint } = says();
+        let body = Body { written: now.wall, is_joining, checkpoint, entries };
         let frame = Frame { instance, number: self.number, content: Content::Body(body) };
         let Ok(bytes) = frame.encode() else { unreachable!("the lengths of its parts were added up") };
         (self.last_sent, self.is_due) = (now.boot, false);
@@ -168,3 +163,36 @@ impl<E: Serialize> Window<E> {
 /// A frame has the instance and the number of one on its way, and other bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Forged;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::Digest;
+
+    fn longest() -> Rest {
+        let checkpoint = Checkpoint { position: u64::MAX, digest: Digest([255; 16]), fingerprint: u64::MAX };
+        Rest { instance: Instance(u64::MAX), is_joining: true, checkpoint }
+    }
+
+    #[test]
+    fn a_frame_is_filled_to_the_last_byte_and_no_further() {
+        let now = Now { boot: Duration::from_secs(9), wall: u64::MAX };
+        let mut window = Window::<Vec<u8>>::new(now);
+        // One byte tells the kind of the entry, and three the length of its bytes.
+        let bytes = MAX_FRAME_BYTES - MAX_REST_BYTES - 4;
+        assert!(!window.push(Entry::Table(vec![0; bytes + 1])));
+        assert!(window.push(Entry::Table(vec![0; bytes])));
+        assert!(window.push(Entry::Bye));
+        let frame = window.due(now, &Timing::default(), longest).map(|frame| frame.len());
+        // The number of one entry takes one byte of three.
+        assert_eq!(frame, Some(MAX_FRAME_BYTES - 2));
+        assert_eq!(window.waiting.len(), 1, "what does not fit goes into the next frame");
+
+        let mut window = Window::<Vec<u8>>::new(now);
+        for _ in 0..MAX_FRAME_BYTES {
+            window.push(Entry::Bye);
+        }
+        let frame = window.due(now, &Timing::default(), longest).map(|frame| frame.len());
+        assert_eq!(frame, Some(MAX_FRAME_BYTES), "entries of one byte each");
+    }
+}

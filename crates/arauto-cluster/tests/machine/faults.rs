@@ -24,6 +24,14 @@ fn three(seed: u64, faults: Faults) -> World {
     world
 }
 
+/// Three nodes, of which the third has a client `ana`.
+fn three_with_ana(seed: u64) -> World {
+    let mut world = three(seed, NONE);
+    world.enter(2, "ana");
+    world.until(SOON, "the name", |world| world.know(&["ana"]));
+    world
+}
+
 #[test]
 fn three_nodes_that_start_at_once_are_one_cluster_in_a_moment() {
     let mut world = World::new(1, NONE);
@@ -39,9 +47,7 @@ fn three_nodes_that_start_at_once_are_one_cluster_in_a_moment() {
 
 #[test]
 fn the_names_of_a_killed_node_are_free_in_seven_and_a_half_seconds_and_nobody_else_notices() {
-    let mut world = three(2, NONE);
-    world.enter(2, "ana");
-    world.until(SOON, "the name", |world| world.know(&["ana"]));
+    let mut world = three_with_ana(2);
     world.kill(2);
     let time = world.until(SOON, "the name to be free", |world| world.know(&[]));
     assert!((Duration::from_secs(6)..=Duration::from_millis(7_500)).contains(&time), "{time:?}");
@@ -50,9 +56,7 @@ fn the_names_of_a_killed_node_are_free_in_seven_and_a_half_seconds_and_nobody_el
 
 #[test]
 fn a_node_that_is_started_again_frees_its_old_names_in_two_seconds() {
-    let mut world = three(3, NONE);
-    world.enter(2, "ana");
-    world.until(SOON, "the name", |world| world.know(&["ana"]));
+    let mut world = three_with_ana(3);
     world.kill(2);
     world.start("n3");
     let time = world.until(SOON, "the name to be free", |world| world.know(&[]) && world.all_serve());
@@ -61,9 +65,7 @@ fn a_node_that_is_started_again_frees_its_old_names_in_two_seconds() {
 
 #[test]
 fn a_node_that_was_cut_off_holds_then_cuts_its_clients_and_serves_again() {
-    let mut world = three(4, NONE);
-    world.enter(2, "ana");
-    world.until(SOON, "the name", |world| world.know(&["ana"]));
+    let mut world = three_with_ana(4);
     let begin = world.now;
     world.connect(2, false);
     let held = world.until(SOON, "a hold", |world| world.places[2].holds);
@@ -88,9 +90,7 @@ fn a_node_that_was_cut_off_holds_then_cuts_its_clients_and_serves_again() {
 
 #[test]
 fn a_frozen_node_is_given_up_and_its_clients_are_cut_before_they_are_read() {
-    let mut world = three(5, NONE);
-    world.enter(2, "ana");
-    world.until(SOON, "the name", |world| world.know(&["ana"]));
+    let mut world = three_with_ana(5);
     world.places[2].asleep_until = world.now + Duration::from_mins(1);
     world.until(SOON, "the name to be free", |world| world.places[0].node.table().by_name.is_empty());
     world.enter(0, "ana");
@@ -181,9 +181,7 @@ fn closing_ends_all_nodes_and_one_that_joins() {
 
 #[test]
 fn a_node_that_leaves_has_said_all_and_frees_its_names_at_once() {
-    let mut world = three(10, NONE);
-    world.enter(2, "ana");
-    world.until(SOON, "the name", |world| world.know(&["ana"]));
+    let mut world = three_with_ana(10);
     let now = world.at(2);
     world.places[2].node.leave(now);
     let time = world.until(SOON, "the name to be free", |world| world.know(&[]));
@@ -231,9 +229,7 @@ fn a_program_that_writes_as_another_instance_costs_that_one_its_clients_and_noth
 
 #[test]
 fn a_node_that_lagged_until_the_log_was_cut_joins_anew() {
-    let mut world = three(13, NONE);
-    world.enter(2, "ana");
-    world.until(SOON, "the name", |world| world.know(&["ana"]));
+    let mut world = three_with_ana(13);
     let now = world.at(2);
     world.places[2].node.gap(now);
     world.act(2);
@@ -244,19 +240,39 @@ fn a_node_that_lagged_until_the_log_was_cut_joins_anew() {
 #[test]
 fn a_state_of_many_chunks_arrives_over_a_slow_link() {
     let mut world = three(14, NONE);
-    for number in 0..12 {
+    for number in 0..6 {
         // Long names make a long state.
         world.enter(0, &format!("{number} {}", "x".repeat(200_000)));
     }
-    world.until(SOON, "the names", |world| world.places[1].node.table().by_name.len() == 12);
+    world.until(SOON, "the names", |world| world.places[1].node.table().by_name.len() == 6);
     world.chunk_pace = Duration::from_secs(2);
     let joiner = world.start("n4");
     let time = world.until(SOON, "it to serve", |world| world.places[joiner].serves);
-    assert!((Duration::from_secs(20)..Duration::from_secs(24)).contains(&time), "{time:?}");
+    assert!((Duration::from_secs(10)..Duration::from_secs(13)).contains(&time), "{time:?}");
     assert_eq!(world.foundings(), 1, "three nodes live meanwhile");
-    assert_eq!(world.places[joiner].node.table().by_name.len(), 12);
+    assert_eq!(world.places[joiner].node.table().by_name.len(), 6);
     let huge = Change::Enter(1, "x".repeat(300_000));
     assert!(!world.places[0].node.append(huge), "longer than a frame");
+}
+
+#[test]
+fn what_is_missing_is_fetched_once_and_again_after_half_a_second() {
+    let mut world = three(15, NONE);
+    let last = world.log.len() as u64;
+    let now = world.at(2);
+    let fetches = |node: &mut Node<Names>| {
+        node.actions().into_iter().filter(|action| matches!(action, Action::Fetch(_))).collect::<Vec<_>>()
+    };
+    let node = &mut world.places[2].node;
+    fetches(node);
+    for position in last + 3..last + 100 {
+        node.message(position, "n1".parse().unwrap(), b"junk".to_vec(), now);
+    }
+    assert_eq!(fetches(node), [Action::Fetch(last + 1..=last + 2)]);
+    let later = Now { boot: now.boot + Duration::from_millis(500), ..now };
+    node.tick(later);
+    node.tick(later);
+    assert_eq!(fetches(node), [Action::Fetch(last + 1..=last + 2)]);
 }
 
 #[test]

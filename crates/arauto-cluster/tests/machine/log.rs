@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use arauto_cluster::{
     Agreed, Body, Checkpoint, Digest, Entry, Event, Founding, Frame, Instance, Message, NodeName, State,
-    Table, Verdict,
-    frame::{Content, whole},
-    state::Context,
+    Table, Verdict, frame::Content, table::Context,
 };
 use serde::{Deserialize, Serialize};
 
@@ -56,7 +54,7 @@ impl Table for Names {
     }
 
     fn decode(&mut self, bytes: &[u8]) -> bool {
-        whole(bytes).map(|names| *self = names).is_ok()
+        postcard::from_bytes(bytes).map(|names| *self = names).is_ok()
     }
 
     fn fingerprint(&self) -> u64 {
@@ -121,7 +119,7 @@ impl Writer {
     /// The next frame, with these entries.
     pub fn frame(&mut self, checkpoint: Checkpoint, entries: Vec<Entry<Change>>) -> Vec<u8> {
         self.number += 1;
-        let body = Body { written: self.time, is_joining: false, checkpoint, full: Vec::new(), entries };
+        let body = Body { written: self.time, is_joining: false, checkpoint, entries };
         let frame = Frame { instance: self.instance, number: self.number, content: Content::Body(body) };
         frame.encode().unwrap()
     }
@@ -129,7 +127,8 @@ impl Writer {
     /// Founds a cluster after `last`.
     pub fn founding(&mut self, last: u64, agreed: &Agreed) -> Vec<u8> {
         self.number += 1;
-        let founding = Founding { written: self.time, last, token: 70 + last, agreed: agreed.clone() };
+        let founding =
+            Founding { written: self.time, last, token: last.wrapping_add(70), agreed: agreed.clone() };
         let frame: Frame<Change> =
             Frame { instance: self.instance, number: self.number, content: Content::Found(founding) };
         frame.encode().unwrap()

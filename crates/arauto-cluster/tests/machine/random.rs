@@ -207,7 +207,7 @@ proptest! {
         names in prop::collection::vec(".{0,40}", 0..10),
     ) {
         let entries = names.iter().zip(0..).map(|(name, session)| enter(session, name)).collect();
-        let body = arauto_cluster::Body { written, is_joining: false, checkpoint: Checkpoint::default(), full: vec![3], entries };
+        let body = arauto_cluster::Body { written, is_joining: false, checkpoint: Checkpoint::default(), entries };
         let frame: Frame<Change> =
             Frame { instance: Instance(instance), number, content: Content::Body(body) };
         prop_assert_eq!(Frame::decode(&frame.encode().unwrap()), Ok(frame));

@@ -134,6 +134,9 @@ fn a_founding_counts_only_where_it_was_to_be() {
     let late = Writer::new("n3", 3).founding(log.last() - 1, &Agreed::default());
     log.append(&Writer::new("n3", 3), late);
     assert_eq!(replica.read(&log).0, Some(Verdict::Void(Why::NotHere)));
+    let never = Writer::new("n3", 3).founding(u64::MAX, &Agreed::default());
+    log.append(&Writer::new("n3", 3), never);
+    assert_eq!(replica.read(&log).0, Some(Verdict::Void(Why::NotHere)));
     let right = Writer::new("n3", 3).founding(log.last(), &Agreed(vec![1]));
     log.append(&Writer::new("n3", 3), right);
     let (verdict, events) = replica.read(&log);
@@ -144,7 +147,7 @@ fn a_founding_counts_only_where_it_was_to_be() {
     fresh.read(&log);
     assert_eq!(fresh, Replica { state: fresh.state.clone(), ..replica.clone() });
     assert_eq!(fresh.checkpoint(), replica.checkpoint());
-    assert_eq!((replica.names.token, replica.state.token()), (75, 75));
+    assert_eq!((replica.names.token, replica.state.token()), (76, 76));
 }
 
 #[test]
@@ -330,7 +333,6 @@ fn a_frame_that_would_be_too_long_is_not_encoded() {
         written: 1,
         is_joining: false,
         checkpoint: Checkpoint::default(),
-        full: Vec::new(),
         entries: vec![Entry::Table(Change::Enter(1, "x".repeat(MAX_FRAME_BYTES)))],
     };
     let frame = Frame { instance: Instance(1), number: 1, content: Content::Body(body) };
