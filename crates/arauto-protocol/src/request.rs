@@ -203,7 +203,7 @@ impl Request {
     pub fn read(line: &[u8], asker: &Asker<'_>) -> Self {
         let Asker { name, limit, .. } = *asker;
         let read = message::text(line).and_then(|text| match text.strip_prefix('/') {
-            Some(short) if !is_message(text) => {
+            Some(short) if !is_message(text, name) => {
                 message::refuse_controls(text, 0)?;
                 message::refuse_hidden(text)?;
                 Ok(Self::from_short_form(short, asker))
@@ -363,8 +363,14 @@ fn fits(limit: usize, from: &Name, message: &Message<'_>) -> Result<(), Line> {
     if bytes > limit { Err(reply::message_too_long(limit, from, bytes)) } else { Ok(()) }
 }
 
-/// Whether a line that begins with `/` is a whole message, from a client whose name begins with `/`.
-fn is_message(text: &str) -> bool {
+/// Whether a line that begins with `/` is a whole message of the client `from`. If its name begins as a short form does,
+/// its messages do so too: SENDER decides.
+fn is_message(text: &str, from: &Name) -> bool {
+    if from.as_str().starts_with('/')
+        && Message::parse(text).is_ok_and(|message| NameKey::of(message.sender) == *from.key())
+    {
+        return true;
+    }
     let word = text[1..].split(' ').next().unwrap_or_default();
     Operation::from_short(word).is_none()
         && Message::parse(text).is_ok_and(|message| Operation::from_wire(message.operation).is_some())

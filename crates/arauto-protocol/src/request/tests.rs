@@ -90,6 +90,25 @@ fn someone_whose_name_begins_with_a_slash_can_still_speak() {
 }
 
 #[test]
+fn a_message_of_someone_named_as_a_short_form_is_no_short_form() {
+    for shown in ["/all", "/all hands", "/close", "/exit", "/list", "/MSG rui", "/msg"] {
+        let bearer = name(shown);
+        let asker = Asker { name: &bearer, kind: Kind::Unframed, limit: LIMIT };
+        let private = format!("{} | bob | private_message | hi", shown.to_lowercase());
+        let read = Request::read(private.as_bytes(), &asker);
+        assert!(
+            matches!(&read, Request::Direct(direct) if &*direct.typed == "bob" && &*direct.data == "hi"),
+            "{shown}: {read:?}"
+        );
+        let limits = format!("{shown} | server | limits | no data");
+        assert!(matches!(Request::read(limits.as_bytes(), &asker), Request::Answer(_)), "{shown}");
+        // What they type by hand are short forms, as everybody's.
+        assert!(matches!(Request::read(b"/all a | b", &asker), Request::Broadcast(_)), "{shown}");
+        assert_eq!(Request::read(b"/close", &asker), Request::CloseServer, "{shown}");
+    }
+}
+
+#[test]
 fn what_would_pass_the_limit_written_out_is_refused() {
     let fits = "x".repeat(LIMIT - "alan | all clients | broadcast | ".len());
     assert_eq!(
