@@ -2,6 +2,7 @@
 
 mod job_control;
 mod ways_out;
+mod wide_glyphs;
 
 use std::{
     fmt::Write,

@@ -17,7 +17,8 @@ use crate::{
     },
 };
 
-/// Checks that the terminal is as before: no alternate screen, no bracketed paste, a visible cursor, no focus reports.
+/// Checks that the terminal is as before: no alternate screen, no bracketed paste, a visible cursor, no focus reports,
+/// lines that wrap.
 fn is_given_back(terminal: &Terminal) {
     terminal.look(|screen| {
         assert!(!screen.alternate_screen());
@@ -27,6 +28,7 @@ fn is_given_back(terminal: &Terminal) {
     let bytes = terminal.bytes();
     let last = |sequence: &[u8]| bytes.windows(sequence.len()).rposition(|part| part == sequence);
     assert!(last(b"\x1b[?1004l") > last(b"\x1b[?1004h"), "focus is reported no more");
+    assert!(last(b"\x1b[?7h") > last(b"\x1b[?7l"), "lines wrap again");
 }
 
 /// A server whose connections the test accepts and breaks.

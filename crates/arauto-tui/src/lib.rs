@@ -10,11 +10,11 @@
 //! - `layout`, `draw`, `status`, `text`, `theme`: the picture. Text from users reaches the terminal only through
 //!   `text`.
 //! - `place`: the server, and the dangers of the connection to it. `clock`: moments, as they are passed to the state.
-//! - `terminal`: takes the terminal and gives it back. `hold`: does so when a shell stops and continues this program.
-//!   `run`: the loop that connects all parts.
+//! - `terminal`: takes the terminal and gives it back. `renderer`: the bytes that show a picture. `hold`: takes the
+//!   terminal and gives it back when a shell stops and continues this program. `run`: the loop that connects all parts.
 //!
 //! ```text
-//! keys, link events, signals -> run -> app -> draw -> terminal
+//! keys, link events, signals -> run -> app -> draw -> renderer -> terminal
 //! ```
 
 mod app;
@@ -38,6 +38,7 @@ mod on_air;
 mod pasted;
 mod pasting;
 mod people;
+mod renderer;
 mod run;
 mod server_info;
 mod silence;

@@ -1,12 +1,10 @@
 //! [`Screen`]: takes the terminal, and gives it back in any case.
 
 use std::{
-    cell::RefCell,
     fs::File,
     io::{self, Write},
     os::fd::AsFd,
     panic,
-    rc::Rc,
     sync::{
         Once,
         atomic::{AtomicBool, Ordering},
@@ -17,15 +15,18 @@ use crossterm::{
     cursor::Show,
     event::{DisableBracketedPaste, DisableFocusChange, EnableBracketedPaste, EnableFocusChange},
     execute,
-    terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
+    terminal::{
+        DisableLineWrap, EnableLineWrap, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode,
+        enable_raw_mode,
+    },
 };
 use ratatui::{
-    Terminal, TerminalOptions, Viewport,
-    backend::CrosstermBackend,
     buffer::Buffer,
     layout::{Position, Rect, Size},
 };
 use rustix::{process::getpgrp, termios::tcgetpgrp};
+
+use super::renderer::Renderer;
 
 /// Makes the terminal send arrow keys when the wheel turns (mode 1007), and saves the mode's previous value. Wheel
 /// reports (mode 1000) would work too, but then the terminal would no longer select text by the mouse.
@@ -41,33 +42,8 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 /// The terminal as a full screen. The terminal is given back as it was when this is dropped, and before a panic is
 /// reported, unless a shell has taken it meanwhile.
 pub struct Screen {
-    /// Its viewport has a fixed size, which [`Screen::draw`] changes. A viewport of automatic size would take a
-    /// reported size of 0 literally.
-    terminal: Terminal<CrosstermBackend<Picture>>,
-    area: Rect,
-    picture: Picture,
+    renderer: Renderer,
     output: File,
-}
-
-/// Gathers the bytes of a picture, which the backend flushes in pieces. A terminal that gets them in one write shows no
-/// half of a picture, and a shell that stops this process gets the terminal after a whole one.
-#[derive(Clone, Default)]
-struct Picture(Rc<RefCell<Vec<u8>>>);
-
-impl Picture {
-    fn take(&self) -> Vec<u8> {
-        self.0.take()
-    }
-}
-
-impl Write for Picture {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.borrow_mut().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 impl Screen {
@@ -82,18 +58,22 @@ impl Screen {
         // Dropping `screen` gives the terminal back if something fails from here on.
         let screen = Self::new().inspect_err(|_| give_back())?;
         io::stdout().write_all(WHEEL_SENDS_ARROWS)?;
-        // Flushes, so that all of this arrives before the first picture.
-        execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste, EnableFocusChange)?;
+        // Lines do not wrap: a glyph that this terminal draws wider than expected stays in its row. The macro flushes,
+        // so that all of this arrives before the first picture.
+        execute!(
+            io::stdout(),
+            EnterAlternateScreen,
+            DisableLineWrap,
+            EnableBracketedPaste,
+            EnableFocusChange
+        )?;
         Ok(screen)
     }
 
     fn new() -> io::Result<Self> {
-        let area = Rect::from((Position::ORIGIN, size()?));
-        let picture = Picture::default();
-        let options = TerminalOptions { viewport: Viewport::Fixed(area) };
-        let terminal = Terminal::with_options(CrosstermBackend::new(picture.clone()), options)?;
+        let renderer = Renderer::new(area()?);
         let output = File::from(io::stdout().as_fd().try_clone_to_owned()?);
-        Ok(Self { terminal, area, picture, output })
+        Ok(Self { renderer, output })
     }
 
     /// Shows what `picture` draws into a blank buffer. `picture` returns the position of the cursor.
@@ -101,15 +81,13 @@ impl Screen {
     /// # Errors
     /// If the terminal is gone.
     pub fn draw(&mut self, picture: impl FnOnce(&mut Buffer) -> Option<Position>) -> io::Result<()> {
-        if self.size()? != self.area.as_size() {
+        if area()? != self.renderer.area() {
             self.clear()?;
         }
-        self.terminal.draw(|frame| {
-            if let Some(cursor) = picture(frame.buffer_mut()) {
-                frame.set_cursor_position(cursor);
-            }
-        })?;
-        self.output.write_all(&self.picture.take())
+        let mut buffer = Buffer::empty(self.renderer.area());
+        let cursor = picture(&mut buffer);
+        let bytes = self.renderer.draw(buffer, cursor)?;
+        self.output.write_all(&bytes)
     }
 
     /// Forgets what is shown, so that the next picture is drawn as a whole.
@@ -117,10 +95,7 @@ impl Screen {
     /// # Errors
     /// If the terminal is gone.
     pub fn clear(&mut self) -> io::Result<()> {
-        // `Terminal::clear` is not used: it asks the terminal for the cursor position, and waits for an answer among
-        // the keys.
-        self.area = Rect::from((Position::ORIGIN, size()?));
-        self.terminal.resize(self.area)
+        self.renderer.clear(area()?)
     }
 
     /// Size of the terminal. A width of 0 counts as 80 columns, a height of 0 as 24 rows.
@@ -130,6 +105,10 @@ impl Screen {
     pub fn size(&self) -> io::Result<Size> {
         size()
     }
+}
+
+fn area() -> io::Result<Rect> {
+    Ok(Rect::from((Position::ORIGIN, size()?)))
 }
 
 fn size() -> io::Result<Size> {
@@ -154,7 +133,14 @@ fn give_back() {
     }
     // Failures are ignored: a terminal that is gone needs no restoring, and could not show a report.
     let _ = io::stdout().write_all(WHEEL_AS_BEFORE);
-    let _ = execute!(io::stdout(), DisableFocusChange, DisableBracketedPaste, LeaveAlternateScreen, Show);
+    let _ = execute!(
+        io::stdout(),
+        DisableFocusChange,
+        DisableBracketedPaste,
+        EnableLineWrap,
+        LeaveAlternateScreen,
+        Show
+    );
     let _ = io::stdout().flush();
     let _ = disable_raw_mode();
 }

@@ -6,7 +6,11 @@ use std::collections::VecDeque;
 
 use arauto_protocol::{joiners, name};
 use arauto_settings::escape::{self, Printable};
-use ratatui::{buffer::Buffer, layout::Rect, style::Style};
+use ratatui::{
+    buffer::{Buffer, CellDiffOption},
+    layout::Rect,
+    style::Style,
+};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::theme::Theme;
@@ -209,7 +213,10 @@ pub fn paint(row: &[Glyph], area: Rect, buffer: &mut Buffer) {
             return;
         }
         for covered in x..x + glyph.width {
-            buffer[(covered, area.y)].reset();
+            let cell = &mut buffer[(covered, area.y)];
+            cell.reset();
+            // The terminal draws the rest of a wide glyph: nothing is to be written there.
+            cell.set_diff_option(if covered > x { CellDiffOption::Skip } else { CellDiffOption::None });
         }
         buffer[(x, area.y)].set_symbol(&glyph.symbol).set_style(glyph.style);
         x += glyph.width;
