@@ -50,7 +50,7 @@ impl Sharing {
                         _ = &mut stopped => return,
                     };
                     match event {
-                        Event::Joined { name } => joined.send(name).unwrap(),
+                        Event::Joined { name, .. } => joined.send(name).unwrap(),
                         Event::Received(Item::Message(message)) => match message.meaning() {
                             Meaning::FilesWanted { by } => sharer.asked(&message.destination, by).unwrap(),
                             Meaning::Refusal { why, .. } => sharer.refused(why),

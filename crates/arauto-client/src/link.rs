@@ -60,6 +60,8 @@ pub enum Event {
     Joined {
         /// The name as the server spells it.
         name: String,
+        /// Whether the conversation gave by itself the password that was right for an earlier connection.
+        with_kept_password: bool,
     },
     /// The server's message limit, in bytes.
     MessageBytes(usize),

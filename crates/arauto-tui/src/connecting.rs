@@ -28,7 +28,7 @@ impl App {
                 self.hint = Some(format!("{name} has a password. It is not shown as you type"));
                 self.prompt = Prompt::Password { name, typed: Zeroizing::new(String::new()) };
             }
-            link::Event::Joined { name } => self.joined(name, now),
+            link::Event::Joined { name, with_kept_password } => self.joined(name, with_kept_password, now),
             link::Event::MessageBytes(limit) => self.message_bytes = limit,
             link::Event::Received(item) => self.received(item, now),
             link::Event::Cut { why, retry_in } => self.cut(&why, retry_in, now),
@@ -37,12 +37,18 @@ impl App {
         }
     }
 
-    fn joined(&mut self, name: String, now: Now) {
+    fn joined(&mut self, name: String, with_kept_password: bool, now: Now) {
         (self.no_connection, self.is_closed) = (None, false);
-        self.note(
-            now,
-            &format!("You are {name} on {}. /help shows what you can do.", self.server_info.server),
-        );
+        let server = &self.server_info.server;
+        let text = if with_kept_password {
+            // A user who expects to be asked for the password would type it into the talk.
+            format!(
+                "You are {name} on {server} again. The client gave your password itself; you need not type it."
+            )
+        } else {
+            format!("You are {name} on {server}. /help shows what you can do.")
+        };
+        self.note(now, &text);
         self.name = name;
         (self.refused, self.hint) = (None, None);
         self.connection = ConnectionState::Joined;

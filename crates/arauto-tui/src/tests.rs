@@ -2,6 +2,7 @@
 
 mod listening;
 mod pictures;
+mod prompts;
 mod steps;
 
 use std::time::{Duration, Instant};
@@ -26,6 +27,11 @@ use arauto_client::{
     decoder::Item,
     link::{self, End, Event},
 };
+
+/// The event of a connection that needs no password.
+fn joined(name: &str) -> Event {
+    Event::Joined { name: name.to_owned(), with_kept_password: false }
+}
 
 /// A screen, with the time and the server's messages set by the test.
 struct Desk {
@@ -55,7 +61,7 @@ impl Desk {
     /// The screen of the user ana, who has joined; rui and Eva Maria are connected as well.
     fn ana(columns: u16, rows: u16) -> Self {
         let mut desk = Self::new(Some("ana"), columns, rows);
-        desk.app.event(Event::Joined { name: "ana".to_owned() }, desk.now);
+        desk.app.event(joined("ana"), desk.now);
         desk.hear("server | ana | list_clients | clients connected: ana , rui , Eva Maria");
         desk.answer_echoes();
         desk

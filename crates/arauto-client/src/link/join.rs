@@ -41,6 +41,7 @@ impl Link {
         let mut joining = Joining::new(&self.name);
         // Whether a password is awaited, and the last one that was given on this connection.
         let (mut wants_password, mut given) = (false, None);
+        let mut with_kept_password = false;
         // The deadline does not apply while the user thinks of a password.
         let mut until = Instant::now() + JOIN_TIMEOUT;
         loop {
@@ -63,7 +64,7 @@ impl Link {
                     if let Err(ending) = give(sender, &line).await {
                         return Ok(Err(ending));
                     }
-                    given = Some(password);
+                    (given, with_kept_password) = (Some(password), false);
                     continue;
                 }
                 () = sleep_until(until), if !wants_password => return Ok(Err(Ending::LetsNobodyIn)),
@@ -87,6 +88,7 @@ impl Link {
                 }
                 Step::AskPassword { complaint } => {
                     // The password of a file has no control characters, so a message can carry it.
+                    with_kept_password = self.password.is_some();
                     let known = self.known_password().filter(|_| given.is_none());
                     if let Some((password, Ok(line))) = known.map(|known| {
                         let line = joining.password(&known);
@@ -109,7 +111,7 @@ impl Link {
                     }
                     self.was_joined = true;
                     self.retry.joined();
-                    self.tell(Event::Joined { name }).await?;
+                    self.tell(Event::Joined { name, with_kept_password }).await?;
                     return Ok(Ok(()));
                 }
                 Step::Refused(why) => return Ok(Err(Ending::Over(End::NotLetIn(why)))),

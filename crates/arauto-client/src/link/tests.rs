@@ -122,7 +122,14 @@ async fn after_a_cut_the_password_is_given_again_once() {
     stage.give(password("secret")).await;
     puppet.hear("ana | server | password | secret").await;
     puppet.confirm("ana").await;
-    assert!(matches!(stage.event().await, Event::Joined { .. }));
+    assert!(matches!(stage.event().await, Event::Joined { with_kept_password: false, .. }));
+    drop(puppet);
+    assert!(matches!(stage.event().await, Event::Cut { .. }));
+    let mut puppet = stage.accept("ana").await;
+    puppet.say("server | ana | password | no data").await;
+    puppet.hear("ana | server | password | secret").await;
+    puppet.confirm("ana").await;
+    assert!(matches!(stage.event().await, Event::Joined { with_kept_password: true, .. }));
     drop(puppet);
     assert!(matches!(stage.event().await, Event::Cut { .. }));
     let mut puppet = stage.accept("ana").await;
@@ -135,6 +142,10 @@ async fn after_a_cut_the_password_is_given_again_once() {
         Event::PasswordWanted { complaint, .. } => assert_eq!(complaint.as_deref(), Some("That is not it")),
         other => panic!("{other:?}"),
     }
+    stage.give(password("new secret")).await;
+    puppet.hear("ana | server | password | new secret").await;
+    puppet.confirm("ana").await;
+    assert!(matches!(stage.event().await, Event::Joined { with_kept_password: false, .. }));
 }
 
 #[tokio::test]

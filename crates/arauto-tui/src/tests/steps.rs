@@ -174,7 +174,7 @@ fn a_cut_is_said_and_the_line_is_kept() {
         ["Not sent: there is no connection. Enter sends it once there", "is", "> half"]
     );
     ana.app.event(Event::Connecting, ana.now);
-    ana.app.event(Event::Joined { name: "ana".to_owned() }, ana.now);
+    ana.app.event(joined("ana"), ana.now);
     ana.carry_out();
     ana.key(KeyCode::Enter);
     ana.carry_out();
@@ -326,7 +326,7 @@ fn pasted_lines_are_asked_about() {
     ana.app.event(Event::Cut { why: "x".to_owned(), retry_in: Duration::from_secs(1) }, ana.now);
     ana.key(KeyCode::Char('y'));
     assert_eq!(ana.last_row(), "Not sent: there is no connection. y sends them once there is");
-    ana.app.event(Event::Joined { name: "ana".to_owned() }, ana.now);
+    ana.app.event(joined("ana"), ana.now);
     sent(&mut ana);
     ana.key(KeyCode::Char('y'));
     assert_eq!(sent(&mut ana).len(), 44);
@@ -373,7 +373,7 @@ fn a_server_that_closed_is_tried_again_and_who_was_sent_away_stays_out() {
     ana.key(KeyCode::Enter);
     ana.carry_out();
     assert_eq!(ana.sent.last().unwrap(), "begin as ana");
-    ana.app.event(Event::Joined { name: "ana".to_owned() }, ana.now);
+    ana.app.event(joined("ana"), ana.now);
     assert!(ana.last_row().starts_with("ana @ "));
     ana.app.event(Event::Ended(End::SentAway(why.to_owned())), ana.now);
     ana.key(KeyCode::Esc);
