@@ -70,6 +70,7 @@ fn three_chat() {
     rui.shows(" - 3 here: ana, rui, eva");
     rui.enter("/msg bob hi");
     rui.shows(" ! Destination client (bob) not found!");
+    rui.shows(" ! rui → bob: hi");
     rui.enter("/files ana");
     rui.shows(" # files of ana: no folder is shared");
     ana.shows(" - rui asked for the list of your files.");

@@ -7,6 +7,7 @@ use super::{
     clock::Now,
     entry::{DeliveryState, EntryKind},
     people::Fresh,
+    unconfirmed::Settled,
 };
 use arauto_client::{
     OwnedMessage,
@@ -65,6 +66,8 @@ impl App {
                 // The list of users may be out of date, for example if the reason is that a name is gone.
                 self.people.hint();
                 self.error(now, why);
+                let settled = self.unconfirmed.answered(operation, why, false);
+                self.settle(settled);
             }
             Meaning::ServerSays { operation, text } => {
                 self.people.hint();
@@ -104,12 +107,16 @@ impl App {
     /// text is that of a message that is already shown.
     fn came_back(&mut self, text: &str) -> bool {
         let came_back = self.unconfirmed.came_back(text);
-        for settled in came_back.settled {
-            let standing =
-                if settled.is_carried_out { DeliveryState::Settled } else { DeliveryState::Refused };
-            self.log.settle(settled.number, standing);
-        }
+        self.settle(came_back.settled);
         came_back.words.is_some()
+    }
+
+    /// Shows whether these messages were carried out.
+    fn settle(&mut self, all: Vec<Settled>) {
+        for Settled { number, is_carried_out } in all {
+            let standing = if is_carried_out { DeliveryState::Settled } else { DeliveryState::Refused };
+            self.log.settle(number, standing);
+        }
     }
 
     /// Shows which users joined and left according to a new list, and the list itself if the user asked for it.

@@ -11,6 +11,7 @@ use super::{
     entry::{DeliveryState, EntryKind, LogEntry},
     line,
     typed::{self, Typed},
+    unconfirmed::returned,
 };
 
 /// Maximum size of a typed password in bytes.
@@ -245,28 +246,22 @@ impl App {
     pub(super) fn send_words(&mut self, line: Line, typed: String, now: Now) -> bool {
         let message = line.message();
         let own_copy = self.own_copy(&message, now);
-        let is_to_oneself = message.destination == self.name;
-        let operation = message.operation.to_owned();
+        let returns = returned(&message).is_some();
         self.note_asked(&message, now);
-        let returns = match Operation::from_wire(message.operation) {
-            Some(Operation::Broadcast | Operation::Echo) => Some(message.data.to_owned()),
-            Some(Operation::PrivateMessage) if is_to_oneself => Some(message.data.to_owned()),
-            _ => None,
-        };
-        if !self.send(line) {
-            self.not_played(&operation, "");
+        if !self.send(line.clone()) {
+            self.not_played(message.operation, "");
             return false;
         }
         match own_copy {
-            Some(entry) if returns.is_some() => self.log.push_waiting(entry),
+            Some(entry) if returns => self.log.push_waiting(entry),
             // Takes its final place at once: answers to it come below.
             Some(entry) => self.log.push(entry),
             None => {}
         }
-        if returns.is_none() {
+        if !returns {
             self.confirm_soon(now.at);
         }
-        self.unconfirmed.words(typed, returns, now.at);
+        self.unconfirmed.words(typed, line, now.at);
         self.log.follow();
         self.log.all_is_seen();
         true

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::clock::Now;
+use super::{answers::not_found, clock::Now};
 use arauto_client::{
     audio::{
         play::{PlaybackProgress, Volume, words},
@@ -54,10 +54,8 @@ pub(super) struct Asked {
 impl Asked {
     /// Whether a refusal by the server names this request, by the texts of docs/protocol.md, section Streams.
     fn is_named(&self, why: &str) -> bool {
-        let between = |before, after| why.strip_prefix(before)?.strip_suffix(after);
-        let name =
-            between("Destination client (", ") not found!").or_else(|| between(UNREACHABLE.0, UNREACHABLE.1));
-        if let Some(name) = name {
+        let unreachable = || why.strip_prefix(UNREACHABLE.0)?.strip_suffix(UNREACHABLE.1);
+        if let Some(name) = not_found(why).or_else(unreachable) {
             return is_same(name, &self.of);
         }
         // Names and files may hold all other characters of the text, so their border is known from the file alone.

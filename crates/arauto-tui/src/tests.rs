@@ -3,6 +3,7 @@
 mod listening;
 mod pictures;
 mod prompts;
+mod refused;
 mod steps;
 
 use std::time::{Duration, Instant};
