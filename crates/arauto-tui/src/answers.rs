@@ -10,9 +10,21 @@ const ERROR: &str = "error_message";
 /// Beginning of the server's answer to a message that it did not accept, whatever the operation.
 const NOT_SENT: &str = "Your message was not sent: ";
 
+/// Beginning of the last message to a user whom an operator disconnects.
+const DISCONNECTED: &str = "You were disconnected by ";
+
+/// Beginning of the refusal of an operation for operators; the operation follows.
+const ONLY_OPERATORS: &str = "Only operators of this server may use ";
+
 /// Whether the server's answer with this operation and text is about `sent`. `false` if the text does not show it.
 pub fn answers(sent: &Message<'_>, operation: &str, text: &str) -> bool {
     let Some(asked) = Operation::from_wire(sent.operation) else { return false };
+    if operation == ERROR {
+        // Whoever disconnects themselves gets no other answer.
+        let disconnects_itself = asked == Operation::Kick && is_same(sent.destination, sent.sender);
+        return (disconnects_itself && text.starts_with(DISCONNECTED))
+            || text.strip_prefix(ONLY_OPERATORS) == Some(sent.operation);
+    }
     if operation != sent.operation {
         return false;
     }
@@ -21,6 +33,13 @@ pub fn answers(sent: &Message<'_>, operation: &str, text: &str) -> bool {
         Operation::PrivateMessage | Operation::ListFiles | Operation::Play => {
             not_found(text).is_some_and(|name| is_same(name, sent.destination))
         }
+        // The server also tells of streams that others ended.
+        Operation::Stop => text.contains(&format!(": {} ended", sent.data)),
+        Operation::Kick
+        | Operation::Ban
+        | Operation::Unban
+        | Operation::ListBans
+        | Operation::ListStreams => true,
         _ => false,
     }
 }
@@ -69,6 +88,19 @@ mod tests {
             ("ana | bob | list_files | no data", "list_files", "Destination client (bob) not found!", true),
             ("ana | bob | play | a.mp3", "play", "Destination client (bob) not found!", true),
             ("ana | bob | play | a.mp3", "play", "bob: a.mp3 does not play: bob has left", false),
+            ("ana | bob | kick | no data", "kick", "bob was disconnected", true),
+            ("ana | bob | kick | no data", "error_message", "You were disconnected by ana", false),
+            ("ana | Ana | kick | no data", "error_message", "You were disconnected by ana: oops", true),
+            (
+                "ana | bob | kick | no data",
+                "error_message",
+                "Only operators of this server may use kick",
+                true,
+            ),
+            ("ana | bob | ban | 1h", "error_message", "Only operators of this server may use kick", false),
+            ("ana | server | stop | a.mp3", "stop", "rui: a.mp3 ended: ana ended it", true),
+            ("ana | server | stop | a.mp3", "stop", "rui: b.mp3 ended: rui has left", false),
+            ("ana | server | list_streams | no data", "list_streams", "no streams", true),
             ("ana | all clients | broadcast | hi", "broadcast", "hi", false),
         ] {
             let sent = Message::parse(sent).unwrap();

@@ -72,6 +72,8 @@ impl App {
             Meaning::ServerSays { operation, text } => {
                 self.people.hint();
                 self.note(now, &format!("server: {operation}: {text}"));
+                let settled = self.unconfirmed.answered(operation, text, true);
+                self.settle(settled);
             }
             // The link's last event handles these.
             Meaning::NotLetIn(_) | Meaning::Left | Meaning::ServerClosed => {}

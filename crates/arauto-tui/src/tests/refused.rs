@@ -42,3 +42,37 @@ fn a_message_that_was_too_much_has_the_sign_of_an_error() {
     let shown = ana.picture();
     assert!(shown.iter().any(|row| row.starts_with("09:30 ! ana → others: hi")), "{shown:#?}");
 }
+
+#[test]
+fn what_the_server_answered_has_arrived() {
+    let mut ana = Desk::ana(80, 12);
+    ana.enter("/files nobody");
+    ana.hear("server | ana | list_files | Destination client (nobody) not found!");
+    ana.enter("/play nobody song.mp3");
+    ana.hear("server | ana | play | Destination client (nobody) not found!");
+    ana.enter("/kick nobody");
+    ana.hear("server | ana | kick | Destination client (nobody) not found!");
+    ana.enter("/kick ana");
+    let why = "You were disconnected by ana";
+    ana.hear(&format!("server | ana | error_message | {why}"));
+    ana.app.event(Event::Ended(End::SentAway(why.to_owned())), ana.now);
+    let shown = ana.picture().join("\n");
+    assert!(shown.contains("You stay out until you press Enter."), "{shown}");
+    assert!(!shown.contains("Not known whether"), "{shown}");
+}
+
+#[test]
+fn what_the_server_did_not_answer_may_not_have_arrived() {
+    let mut ana = Desk::ana(80, 12);
+    ana.enter("/msg rui hi");
+    ana.enter("/kick rui");
+    let why = "You were disconnected by eva";
+    ana.hear(&format!("server | ana | error_message | {why}"));
+    ana.app.event(Event::Ended(End::SentAway(why.to_owned())), ana.now);
+    ana.shows_above_line(&[
+        "09:30 ! You were disconnected by eva",
+        "09:30 ! Not known whether this arrived: /msg rui hi",
+        "09:30 ! Not known whether this arrived: /kick rui",
+        "09:30 - You stay out until you press Enter.",
+    ]);
+}
