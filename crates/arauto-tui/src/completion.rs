@@ -1,8 +1,9 @@
-//! [`Completion`]: what Tab makes of an unfinished line: operations, names and files, one after the other.
+//! [`Completion`]: what Tab makes of an unfinished line: commands, names and files, one after the other.
 
 use arauto_protocol::Operation;
 use unicode_normalization::UnicodeNormalization;
 
+use super::commands;
 use arauto_client::files::unquote;
 
 /// The candidates to complete a line.
@@ -31,7 +32,7 @@ impl Completion {
         let cut = line.char_indices().nth(cursor).map_or(line.len(), |(at, _)| at);
         let (before, after) = line.split_at(cut);
         let (start, candidates) = match before.strip_prefix('/') {
-            Some(word) if !word.contains(' ') => (0, operations(word)),
+            Some(word) if !word.contains(' ') => (0, begun_commands(word)),
             Some(command) if let Some((start, of)) = file_argument(command) => {
                 (start + 1, begun_files(&before[start + 1..], &files(of)))
             }
@@ -79,11 +80,16 @@ impl Completion {
     }
 }
 
-fn operations(word: &str) -> Vec<(String, String)> {
-    let quit = std::iter::once("quit");
-    let all = Operation::for_people().map(Operation::short).chain(quit);
-    let begun = all.filter(|short| short.starts_with(&word.to_lowercase()));
-    begun.map(|short| (format!("/{short}"), format!("/{short} "))).collect()
+/// Commands that begin with `word`, each once.
+fn begun_commands(word: &str) -> Vec<(String, String)> {
+    let word = word.to_lowercase();
+    let mut begun: Vec<_> = Vec::new();
+    for command in commands::all().filter(|command| command.word.starts_with(&word)) {
+        if !begun.contains(&command.word) {
+            begun.push(command.word);
+        }
+    }
+    begun.into_iter().map(|word| (format!("/{word}"), format!("/{word} "))).collect()
 }
 
 /// Where the name begins, in bytes, in a command (without its slash) that takes one, if the cursor is still in it.
@@ -196,6 +202,9 @@ mod tests {
             ("/e^", &["/echo ^", "/exit ^", "/echo ^"]),
             ("/KI^", &["/kick ^"]),
             ("/q^", &["/quit ^"]),
+            ("/v^", &["/volume ^"]),
+            ("/pa^", &["/pause ^"]),
+            ("/st^", &["/streams ^", "/stop ^", "/streams ^"]),
             ("/zzz^", &[]),
             ("/msg ^", &["/msg ana ^", "/msg \"Ana Maria\" ^", "/msg rui ^", "/msg ana ^"]),
             ("/msg A^ hi", &["/msg ana ^ hi", "/msg \"Ana Maria\" ^ hi"]),

@@ -1,8 +1,7 @@
 //! The help that F1 shows.
 
-use arauto_protocol::Operation;
-
 use super::{
+    commands::{self, Command},
     text::{Row, glyphs, glyphs_of_blanks, width, wrap},
     theme::Theme,
 };
@@ -26,13 +25,6 @@ const KEYS: [(&str, &str); 14] = [
     ("Ctrl-Z", "stop, and give the terminal to the shell; fg goes on"),
     ("F1", "this help"),
     ("Ctrl-C", "put the line away, or leave"),
-];
-
-/// Commands that are no operations of the protocol.
-const HERE: [(&str, &str); 3] = [
-    ("/volume 50", "how loud what you hear is, from 0 to 100"),
-    ("/pause [FILE]", "have what you play to others wait; again: go on"),
-    ("/stop", "hear no more; or else end all that you play to others"),
 ];
 
 /// Signs before messages and their meaning.
@@ -64,12 +56,12 @@ pub fn rows(columns: usize, theme: Theme) -> Vec<Row> {
     };
     chapter("Keys (Esc closes this help)", owned(&KEYS));
     let (for_operators, for_all): (Vec<_>, Vec<_>) =
-        Operation::for_people().partition(|operation| operation.is_for_operators());
-    let typed = |operations: Vec<Operation>| -> Vec<_> {
-        let line = |operation: Operation| (operation.typed().to_owned(), operation.does().to_owned());
-        operations.into_iter().map(line).collect()
+        commands::all().partition(|command| command.is_for_operators);
+    let typed = |commands: Vec<Command>| -> Vec<_> {
+        let line = |Command { typed, does, .. }| (typed.to_owned(), does.to_owned());
+        commands.into_iter().map(line).collect()
     };
-    chapter("What you can type", [typed(for_all), owned(&HERE)].concat());
+    chapter("What you can type", typed(for_all));
     chapter("For operators of the server", typed(for_operators));
     chapter("Signs before messages", owned(&SIGNS));
     rows

@@ -2,8 +2,8 @@
 //!
 //! - `app`: the state, and how the connection (`connecting`), messages (`hearing`) and keys (`keys`, `wheel`,
 //!   `pasting`) change it. No IO, no clock.
-//! - `typed`: the meaning of a typed line. `line`, `completion`: the input line. `unconfirmed`, `answers`,
-//!   `silence`: messages that may not have arrived.
+//! - `typed`: the meaning of a typed line. `commands`: what can be typed. `line`, `completion`: the input line.
+//!   `unconfirmed`, `answers`, `silence`: messages that may not have arrived.
 //! - `log`, `entry`: the conversation so far. `listed`: lists of files in it. `people`: the connected users. `help`:
 //!   the help that F1 shows.
 //! - `sound`, `listening`, `on_air`: files that are heard here, and files that are played to others.
@@ -21,6 +21,7 @@ mod answers;
 mod app;
 mod arrow;
 mod clock;
+mod commands;
 mod completion;
 mod connecting;
 mod draw;

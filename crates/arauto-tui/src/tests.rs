@@ -1,5 +1,6 @@
 //! Tests of the full screen: the text that it shows, and the messages that it sends.
 
+mod commands;
 mod listening;
 mod pictures;
 mod prompts;

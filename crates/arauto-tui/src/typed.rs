@@ -7,6 +7,7 @@ use arauto_protocol::{
     short_form::{self, NoShortForm, ShortForm},
 };
 
+use super::commands;
 use arauto_client::{
     audio::publish::PublishCommand,
     joining::SERVER,
@@ -73,8 +74,8 @@ pub fn read(line: &str, own: &str, limit: usize) -> Typed {
     }
 }
 
-/// Reads `/pause`, `/pause song.mp3` and `/stop`. `/stop` with a file is sent to the server: the file may be another
-/// user's.
+/// Reads `/pause`, `/pause song.mp3` and `/stop`. `/stop` with a file is a message to the server: the file may be
+/// another user's.
 fn publish_command(line: &str) -> Option<(PublishCommand, Option<String>)> {
     let line = line.strip_prefix('/')?.trim_end();
     let (word, file) = line.split_once(' ').map_or((line, None), |(word, file)| (word, Some(file.trim())));
@@ -106,10 +107,8 @@ fn message<'a>(form: &ShortForm<'a>, own: &'a str) -> Message<'a> {
 
 fn wrong(why: &NoShortForm<'_>) -> String {
     match why {
-        NoShortForm::Unknown(word) => match Operation::nearest(word) {
-            Some(near) => {
-                format!("/{word} is not known. Did you mean /{}? Type: {}", near.short(), near.typed())
-            }
+        NoShortForm::Unknown(word) => match commands::nearest(word) {
+            Some(near) => format!("/{word} is not known. Did you mean /{}? Type: {}", near.word, near.typed),
             None => format!("/{word} is not known. F1 shows what is; // begins a text with a slash"),
         },
         NoShortForm::Incomplete(operation, what) => {
@@ -197,6 +196,8 @@ mod tests {
         let too_long = format!("/msg ana {}", "x".repeat(1024));
         for (line, why) in [
             ("/mgs ana hi", "/mgs is not known. Did you mean /msg? Type: /msg bob hi"),
+            ("/volum 50", "/volum is not known. Did you mean /volume? Type: /volume 50"),
+            ("/puase", "/puase is not known. Did you mean /pause? Type: /pause [FILE]"),
             ("/dance", "/dance is not known. F1 shows what is; // begins a text with a slash"),
             ("/msg ana", "the text is missing after /msg. Type: /msg bob hi"),
             ("/msg", "a name is missing after /msg. Type: /msg bob hi"),
