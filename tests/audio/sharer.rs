@@ -316,9 +316,20 @@ fn paused_and_stopped_on_the_screen() {
     ana.wait_for("nothing to be played", |screen| !screen.contents().contains("playing a song.wav 0"));
     rui.send("/play ana a song.wav");
     offered(&mut rui);
+    ana.shows("playing a song.wav 0:0");
     ana.enter("/stop a song.wav");
     rui.expect("server | rui | stop | ana: a song.wav ended");
-    ana.shows("- a song.wav is not played any more: the server ended it");
+    // A word of the server about the end would come before the echo.
+    ana.enter("/echo that is all");
+    ana.shows("= echo: that is all");
+    let told =
+        |screen: &vt100::Screen| screen.contents().matches("a song.wav is not played any more").count();
+    ana.wait_for("a word about each end", |screen| told(screen) == 2);
+    ana.look(|screen| {
+        let shown = screen.contents();
+        assert_eq!(shown.matches("a song.wav is not played any more: you stopped it").count(), 2, "{shown}");
+        assert!(!shown.contains("a song.wav ended"), "{shown}");
+    });
 }
 
 #[test]

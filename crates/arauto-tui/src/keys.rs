@@ -13,6 +13,7 @@ use super::{
     typed::{self, Typed},
     unconfirmed::returned,
 };
+use arauto_client::audio::publish::PublishCommand;
 
 /// Maximum size of a typed password in bytes.
 const MAX_PASSWORD_BYTES: usize = 1024;
@@ -213,6 +214,11 @@ impl App {
             }
             Typed::Control(command, file) => {
                 if self.control(command, file) {
+                    self.line.take();
+                }
+            }
+            Typed::Send(message) if let Some(file) = self.own_file_to_stop(&message.message()) => {
+                if self.control(PublishCommand::Stop, Some(file)) {
                     self.line.take();
                 }
             }

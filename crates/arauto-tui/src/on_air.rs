@@ -1,5 +1,7 @@
 //! Files that are played to others: questions, commands, and how they are shown.
 
+use arauto_protocol::{Message, Operation};
+
 use super::{
     app::{App, Effect},
     clock::Now,
@@ -60,6 +62,14 @@ impl App {
             self.playing.asked.remove(0);
         }
         true
+    }
+
+    /// The file that this message to the server would end, if this client plays it to others. The client ends it itself
+    /// then, and knows why it ended; of a file that the server ends, it only learns that.
+    pub(super) fn own_file_to_stop(&self, message: &Message<'_>) -> Option<String> {
+        let is_stop = message.operation == Operation::Stop.wire();
+        let is_own = self.playing.on_air.iter().any(|on_air| on_air.file == message.data);
+        (is_stop && is_own).then(|| message.data.to_owned())
     }
 
     /// Queues a command for a file that is played to others, or for all such files. Returns whether there was room.

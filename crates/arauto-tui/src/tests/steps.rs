@@ -83,10 +83,22 @@ fn what_is_played_to_others_is_asked_said_and_shown() {
     assert!(desk.last_row().starts_with(&format!("{now} · paused b.mp3 1:05 ·")));
     desk.app.news(News::Playing(vec![on_air("b.mp3", 65, true), on_air("c.mp3", 9, false)]), desk.now);
     assert!(desk.last_row().starts_with(&format!("{now} · playing 2 files, 1 paused ·")));
-    desk.enter("/pause c.mp3");
-    desk.enter("/stop");
     desk.carry_out();
-    assert_eq!(desk.sent[desk.sent.len() - 2..], ["Pause Some(\"c.mp3\")", "Stop None"]);
+    desk.sent.clear();
+    for line in ["/pause c.mp3", "/stop", "/stop c.mp3", "/stop \"b.mp3\"", "/stop other.mp3"] {
+        desk.enter(line);
+    }
+    desk.carry_out();
+    assert_eq!(
+        desk.sent,
+        [
+            "Pause Some(\"c.mp3\")",
+            "Stop None",
+            "Stop Some(\"c.mp3\")",
+            "Stop Some(\"b.mp3\")",
+            "ana | server | stop | other.mp3"
+        ]
+    );
     desk.app.news(News::Playing(Vec::new()), desk.now);
     assert!(desk.last_row().starts_with(&format!("{now} · F1 help")));
     let why = Some("the server ended it".to_owned());
