@@ -71,7 +71,7 @@ impl App {
             }
             Meaning::ServerSays { operation, text } => {
                 self.people.hint();
-                self.note(now, &format!("server: {operation}: {text}"));
+                self.note(now, &format!("server: {text}"));
                 let settled = self.unconfirmed.answered(operation, text, true);
                 self.settle(settled);
             }

@@ -76,3 +76,18 @@ fn what_the_server_did_not_answer_may_not_have_arrived() {
         "09:30 - You stay out until you press Enter.",
     ]);
 }
+
+#[test]
+fn the_words_of_the_server_are_shown_without_the_operation() {
+    let mut ana = Desk::ana(80, 10);
+    ana.hear("server | ana | list_streams | no streams");
+    ana.hear("server | ana | stop | rui: a song.mp3 ended: rui has left");
+    ana.hear("server | ana | kick | bia was disconnected");
+    ana.hear("server | ana | list_bans | nobody is banned");
+    ana.shows_above_line(&[
+        "09:30 - server: no streams",
+        "09:30 - server: rui: a song.mp3 ended: rui has left",
+        "09:30 - server: bia was disconnected",
+        "09:30 - server: nobody is banned",
+    ]);
+}
