@@ -11,8 +11,10 @@ use ratatui::{
 use super::{
     app::{App, Prompt},
     entry::LogEntry,
-    help, status,
-    text::{Row, glyphs, glyphs_of_blanks, paint, shortened, width, wrap},
+    help,
+    labels::labels,
+    status,
+    text::{Row, first_fitting, glyphs, glyphs_of_blanks, paint, shortened, width, wrap},
 };
 
 /// Below this width in columns, the input line has no label.
@@ -134,8 +136,8 @@ impl App {
             return None;
         }
         let columns = usize::from(area.width);
-        let (label, before, after) = self.input();
-        let mut row = self.label(&label, columns);
+        let (before, after) = self.input();
+        let mut row = self.label(columns);
         let begin = width(&row);
         let room = columns.saturating_sub(begin + 1);
         let (text, skipped) = scrolled(before, room);
@@ -150,23 +152,21 @@ impl App {
         Some(Position { x: area.x + column, y: area.y })
     }
 
-    fn label(&self, label: &str, columns: usize) -> Row {
+    /// The longest label of the prompt that fits.
+    fn label(&self, columns: usize) -> Row {
         if columns < COLUMNS_FOR_PROMPT {
             return Row::new();
         }
-        let style = self.theme.notable();
-        let whole = glyphs(label, style);
         let is_typed_after = !matches!(self.prompt, Prompt::Close | Prompt::Paste(_) | Prompt::Over(_));
-        // A long name must leave room to type.
-        if is_typed_after && width(&whole) * 2 > columns {
-            glyphs("> ", style)
-        } else {
-            shortened(whole, columns)
-        }
+        // A label must leave room to type.
+        let most = if is_typed_after { columns / 2 } else { columns };
+        let labels = labels(&self.prompt);
+        let rows = labels.iter().map(|label| glyphs(label, self.theme.notable()));
+        first_fitting(rows, most)
     }
 
-    /// The content of the input line: its label, the text before the cursor, and the text after it.
-    fn input(&self) -> (String, Row, Row) {
+    /// The content of the input line: the text before the cursor, and the text after it.
+    fn input(&self) -> (Row, Row) {
         let plain = Style::new();
         let halves = |text: &str, cursor: usize| {
             let cut = text.char_indices().nth(cursor).map_or(text.len(), |(at, _)| at);
@@ -174,26 +174,17 @@ impl App {
             (glyphs(before, plain), glyphs(after, plain))
         };
         match &self.prompt {
-            Prompt::Talk => {
-                let (before, after) = halves(self.line.text(), self.line.cursor());
-                ("> ".to_owned(), before, after)
-            }
+            Prompt::Talk => halves(self.line.text(), self.line.cursor()),
             // Looks selected, as in an editor, because typing replaces it.
             Prompt::Name(input) if self.is_name_refused => {
                 let selected = plain.add_modifier(Modifier::REVERSED);
-                ("Your name: ".to_owned(), glyphs(input.value(), selected), Row::new())
+                (glyphs(input.value(), selected), Row::new())
             }
-            Prompt::Name(input) => {
-                let (before, after) = halves(input.value(), input.cursor());
-                ("Your name: ".to_owned(), before, after)
+            Prompt::Name(input) => halves(input.value(), input.cursor()),
+            Prompt::Password { typed, .. } => {
+                (glyphs(&MASK.repeat(typed.chars().count()), plain), Row::new())
             }
-            Prompt::Password { name, typed } => {
-                let mask = MASK.repeat(typed.chars().count());
-                (format!("Password of {name}: "), glyphs(&mask, plain), Row::new())
-            }
-            Prompt::Close => ("End the server for everyone? y/n ".to_owned(), Row::new(), Row::new()),
-            Prompt::Paste(pasted) => (pasted.question(), Row::new(), Row::new()),
-            Prompt::Over(_) => ("Enter tries again, Esc leaves. ".to_owned(), Row::new(), Row::new()),
+            Prompt::Close | Prompt::Paste(_) | Prompt::Over(_) => (Row::new(), Row::new()),
         }
     }
 }

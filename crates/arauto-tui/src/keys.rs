@@ -77,6 +77,11 @@ impl App {
             }
             KeyCode::F(1) => self.toggle_help(),
             KeyCode::Esc if self.help.is_some() => self.help = None,
+            KeyCode::Esc
+                if matches!(self.prompt, Prompt::Talk | Prompt::Name(_) | Prompt::Password { .. }) =>
+            {
+                self.log.follow();
+            }
             KeyCode::PageUp | KeyCode::Home if control => self.scroll_to_top(),
             KeyCode::PageDown | KeyCode::End if control => self.scroll_to_bottom(),
             KeyCode::PageUp => self.scroll_up(self.page()),
@@ -111,7 +116,6 @@ impl App {
             KeyCode::Up | KeyCode::Down => self.arrow(key.code == KeyCode::Up, now),
             KeyCode::Tab => self.complete(false),
             KeyCode::BackTab => self.complete(true),
-            KeyCode::Esc => self.log.follow(),
             _ => {
                 self.line.key(key);
             }

@@ -7,8 +7,8 @@
 //! - `log`, `entry`: the conversation so far. `listed`: lists of files in it. `people`: the connected users. `help`:
 //!   the help that F1 shows.
 //! - `sound`, `listening`, `on_air`: files that are heard here, and files that are played to others.
-//! - `layout`, `draw`, `status`, `text`, `theme`: the picture. Text from users reaches the terminal only through
-//!   `text`.
+//! - `layout`, `draw`, `labels`, `status`, `text`, `theme`: the picture. Text from users reaches the terminal only
+//!   through `text`.
 //! - `place`: the server, and the dangers of the connection to it. `clock`: moments, as they are passed to the state.
 //! - `terminal`: takes the terminal and gives it back. `renderer`: the bytes that show a picture. `hold`: takes the
 //!   terminal and gives it back when a shell stops and continues this program. `run`: the loop that connects all parts.
@@ -31,6 +31,7 @@ mod hearing;
 mod help;
 mod hold;
 mod keys;
+mod labels;
 mod layout;
 mod line;
 mod listed;

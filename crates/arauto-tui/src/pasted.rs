@@ -9,13 +9,6 @@ pub struct Pasted {
 }
 
 impl Pasted {
-    /// The question whether to send the pasted lines.
-    #[must_use]
-    pub fn question(&self) -> String {
-        let lines = self.lines.len();
-        format!("Paste {lines} lines as {lines} messages? y/n ")
-    }
-
     /// Returns the pasted text unchanged.
     #[must_use]
     pub fn into_whole(self) -> String {

@@ -201,6 +201,18 @@ pub fn shortened(mut glyphs: Vec<Glyph>, columns: usize) -> Vec<Glyph> {
     glyphs
 }
 
+/// Returns the first of these rows that has at most `columns` columns, or else the last of them, shortened.
+pub fn first_fitting(rows: impl IntoIterator<Item = Row>, columns: usize) -> Row {
+    let mut last = Row::new();
+    for row in rows {
+        if width(&row) <= columns {
+            return row;
+        }
+        last = row;
+    }
+    shortened(last, columns)
+}
+
 /// Draws a row into an area that is one row high. Glyphs that do not fit are left out.
 pub fn paint(row: &[Glyph], area: Rect, buffer: &mut Buffer) {
     let area = area.intersection(buffer.area);
