@@ -55,8 +55,8 @@ impl App {
         // Entries are laid out once more below, but only as many as fit.
         let entries = self.log.visible(|entry: &LogEntry| entry.rows(columns, self.theme).len());
         for (entry, count, is_new) in entries {
-            let mut rows =
-                if is_new { vec![self.rule(columns, NEW, self.theme.notable())] } else { Vec::new() };
+            let new = || shortened(glyphs(NEW, self.theme.notable()), columns);
+            let mut rows = if is_new { vec![self.rule(columns, new())] } else { Vec::new() };
             rows.extend(entry.rows(columns, self.theme));
             for row in rows.iter().take(count).rev() {
                 let Some(y) = free.next_back() else { return };
@@ -93,18 +93,28 @@ impl App {
     }
 
     fn draw_rule(&self, area: Rect, buffer: &mut Buffer) {
-        let (label, style) = match self.log.unread() {
-            0 if self.log.is_following() => (String::new(), self.theme.quiet()),
-            0 => (" older messages; Ctrl-End: the newest ".to_owned(), self.theme.quiet()),
-            unread => (format!(" {unread} new below; Ctrl-End: the newest "), self.theme.notable()),
+        let (labels, style) = match self.log.unread() {
+            0 if self.log.is_following() => (Vec::new(), self.theme.quiet()),
+            0 => (
+                vec![" older messages; Ctrl-End: the newest ".to_owned(), " Ctrl-End: newest ".to_owned()],
+                self.theme.quiet(),
+            ),
+            unread => (
+                vec![
+                    format!(" {unread} new below; Ctrl-End: the newest "),
+                    format!(" {unread} new; Ctrl-End "),
+                ],
+                self.theme.notable(),
+            ),
         };
-        paint(&self.rule(usize::from(area.width), &label, style), area, buffer);
+        let columns = usize::from(area.width);
+        let label = first_fitting(labels.iter().map(|label| glyphs(label, style)), columns);
+        paint(&self.rule(columns, label), area, buffer);
     }
 
     /// A horizontal line with a label in it.
-    fn rule(&self, columns: usize, label: &str, style: Style) -> Row {
+    fn rule(&self, columns: usize, label: Row) -> Row {
         let line = |columns| glyphs(&"─".repeat(columns), self.theme.quiet());
-        let label = shortened(glyphs(label, style), columns);
         let before = 2.min(columns - width(&label));
         let after = columns - width(&label) - before;
         [line(before), label, line(after)].concat()
@@ -158,11 +168,15 @@ impl App {
             return Row::new();
         }
         let is_typed_after = !matches!(self.prompt, Prompt::Close | Prompt::Paste(_) | Prompt::Over(_));
-        // A label must leave room to type.
-        let most = if is_typed_after { columns / 2 } else { columns };
         let labels = labels(&self.prompt);
-        let rows = labels.iter().map(|label| glyphs(label, self.theme.notable()));
-        first_fitting(rows, most)
+        let row = |label: &str| glyphs(label, self.theme.notable());
+        if is_typed_after {
+            // A label must leave room to type.
+            first_fitting(labels.iter().map(|label| row(label)), columns / 2)
+        } else {
+            // The blank at the end is not needed.
+            first_fitting(labels.iter().flat_map(|label| [row(label), row(label.trim_end())]), columns)
+        }
     }
 
     /// The content of the input line: the text before the cursor, and the text after it.

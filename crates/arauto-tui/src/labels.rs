@@ -11,11 +11,17 @@ pub fn labels(prompt: &Prompt) -> Vec<String> {
         Prompt::Password { name, .. } => {
             [format!("Password of {name}: ")].into_iter().chain(short(&["Password: ", "PW: "])).collect()
         }
-        Prompt::Close => short(&["End the server for everyone? y/n "]),
+        Prompt::Close => {
+            short(&["End the server for everyone? y/n ", "End the server? y/n ", "End it? y/n "])
+        }
         Prompt::Paste(pasted) => {
             let lines = pasted.lines.len();
-            vec![format!("Paste {lines} lines as {lines} messages? y/n ")]
+            vec![
+                format!("Paste {lines} lines as {lines} messages? y/n "),
+                format!("Send {lines} lines? y/n "),
+                format!("{lines} lines? y/n "),
+            ]
         }
-        Prompt::Over(_) => short(&["Enter tries again, Esc leaves. "]),
+        Prompt::Over(_) => short(&["Enter tries again, Esc leaves. ", "Rejoin? Enter/Esc ", "Enter/Esc "]),
     }
 }

@@ -10,7 +10,7 @@ use std::{
 use super::{answers::not_found, clock::Now};
 use arauto_client::{
     audio::{
-        play::{PlaybackProgress, Volume, words},
+        play::{PlaybackProgress, Stage, Volume, words},
         publish::{OnAir, PermissionRequest},
     },
     display_name::is_same,
@@ -73,10 +73,22 @@ pub(super) struct Current {
 }
 
 impl Listening {
-    /// Progress of the stream that is heard, in words.
-    pub(super) fn shown(&self) -> Option<String> {
-        let Current { of, file, progress } = self.current.as_ref()?;
-        Some(format!("{of}: {file} {}", words::line(progress)))
+    /// Progress of the stream that is heard, in words: the longest text first, the last for narrow screens. Empty if
+    /// nothing is heard.
+    pub(super) fn shown(&self) -> Vec<String> {
+        let Some(Current { of, file, progress }) = &self.current else { return Vec::new() };
+        let line = words::line(progress);
+        if progress.stage != Stage::Playing {
+            return vec![format!("{of}: {file} {line}"), line, "no audio yet".to_owned()];
+        }
+        let place = words::place(progress);
+        vec![
+            format!("{of}: {file} {line}"),
+            format!("{of}: {file} {place}"),
+            format!("{file} {place}"),
+            place,
+            words::position(progress),
+        ]
     }
 
     /// Audio files of this user, as they are typed.
@@ -110,25 +122,35 @@ pub(super) struct Playing {
 }
 
 impl Playing {
-    /// The oldest question, in words.
-    pub(super) fn question(&self) -> Option<String> {
-        let PermissionRequest { by, file, .. } = self.asked.first()?;
-        Some(format!("{by} wants to hear {file}: y or n, and Enter?"))
+    /// The oldest question, in words: the longest text first. The last begins with the keys. Empty if there is none.
+    pub(super) fn question(&self) -> Vec<String> {
+        let Some(PermissionRequest { by, file, .. }) = self.asked.first() else { return Vec::new() };
+        vec![
+            format!("{by} wants to hear {file}: y or n, and Enter?"),
+            format!("y/n and Enter: {by} wants {file}"),
+        ]
     }
 
-    /// Progress of all files that are played, in words.
-    pub(super) fn shown(&self) -> Option<String> {
+    /// Progress of all files that are played, in words: the longest text first, the last for narrow screens. Empty if
+    /// none is played.
+    pub(super) fn shown(&self) -> Vec<String> {
         match &self.on_air[..] {
-            [] => None,
+            [] => Vec::new(),
             [OnAir { file, elapsed, length, is_paused, .. }] => {
                 let of = length.map(|length| format!(" of {}", Clock(length.as_secs()))).unwrap_or_default();
                 let state = if *is_paused { "paused" } else { "playing" };
-                Some(format!("{state} {file} {}{of}", Clock(elapsed.as_secs())))
+                let elapsed = Clock(elapsed.as_secs());
+                vec![
+                    format!("{state} {file} {elapsed}{of}"),
+                    format!("{state} {elapsed}{of}"),
+                    format!("{state} {elapsed}"),
+                ]
             }
             several => {
                 let paused = several.iter().filter(|one| one.is_paused).count();
+                let playing = format!("playing {} files", several.len());
                 let but = if paused > 0 { format!(", {paused} paused") } else { String::new() };
-                Some(format!("playing {} files{but}", several.len()))
+                vec![format!("{playing}{but}"), playing]
             }
         }
     }

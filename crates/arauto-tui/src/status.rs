@@ -7,9 +7,14 @@ use ratatui::style::{Modifier, Style};
 use super::{
     app::{App, ConnectionState, Prompt},
     completion::Completion,
-    text::{Row, glyphs, glyphs_of_blanks, shortened, width},
+    text::{Row, first_fitting, glyphs, glyphs_of_blanks, shortened, width},
     theme::Theme,
 };
+
+/// Below this width in columns, the server is left out.
+const COLUMNS_FOR_SERVER: u16 = 40;
+/// The same, while audio plays.
+const COLUMNS_FOR_AUDIO: u16 = 60;
 
 /// Separator of two parts.
 const BETWEEN: &str = " · ";
@@ -27,13 +32,19 @@ pub fn row(app: &App, now: Instant) -> Row {
     }
 }
 
-/// Joins as many parts as fit. The first is always shown, shortened if necessary.
-fn fitting(parts: Vec<Row>, columns: usize, theme: Theme) -> Row {
+/// A part of the row: its text in all lengths, the longest first.
+type Part = Vec<Row>;
+
+/// Joins as many parts as fit, each as long as there is room for it. The first is always shown, shortened if necessary.
+fn fitting(parts: Vec<Part>, columns: usize, theme: Theme) -> Row {
     let mut row = Row::new();
-    for part in parts {
+    for part in parts.into_iter().filter(|part| !part.is_empty()) {
         if row.is_empty() {
-            row = shortened(part, columns);
-        } else if width(&row) + BETWEEN.chars().count() + width(&part) <= columns {
+            row = first_fitting(part, columns);
+            continue;
+        }
+        let room = columns.saturating_sub(width(&row) + BETWEEN.chars().count());
+        if let Some(part) = part.into_iter().find(|part| width(part) <= room) {
             row.extend(glyphs(BETWEEN, theme.quiet()));
             row.extend(part);
         }
@@ -42,22 +53,44 @@ fn fitting(parts: Vec<Row>, columns: usize, theme: Theme) -> Row {
 }
 
 /// The parts of the state, the most important first.
-fn parts(app: &App, now: Instant) -> Vec<Row> {
+fn parts(app: &App, now: Instant) -> Vec<Part> {
     let (theme, quiet) = (app.theme, app.theme.quiet());
-    let is_narrow = app.size.width < 40;
-    let mut parts: Vec<Row> =
-        app.playing.question().map(|asked| glyphs(&asked, theme.notable())).into_iter().collect();
-    if app.log.unread() > 0 && app.panes().rule.is_empty() {
-        parts.push(glyphs(&format!("{} new below", app.log.unread()), theme.notable()));
+    let part = |texts: Vec<String>, style| texts.iter().map(|text| glyphs(text, style)).collect::<Part>();
+    let mut parts = vec![part(app.playing.question(), theme.notable())];
+    // Before all else, the seconds until the next attempt: they change, and the user waits for them.
+    if let ConnectionState::Cut(_) = app.connection {
+        parts.push(connection(app, now));
     }
-    parts.extend(
-        app.silence(now)
-            .map(|silence| glyphs(&format!("no answer for {} s", silence.as_secs()), theme.error())),
-    );
-    let at = if is_narrow { String::new() } else { format!(" @ {}", app.server_info.server) };
-    parts.push(match app.connection {
+    if app.log.unread() > 0 && app.panes().rule.is_empty() {
+        parts.push(vec![glyphs(&format!("{} new below", app.log.unread()), theme.notable())]);
+    }
+    let silence = app.silence(now).map(|silence| format!("no answer for {} s", silence.as_secs()));
+    parts.push(part(silence.into_iter().collect(), theme.error()));
+    if !matches!(app.connection, ConnectionState::Cut(_)) {
+        parts.push(connection(app, now));
+    }
+    parts.push(part(app.playing.shown(), theme.good()));
+    parts.push(part(app.listening.shown(), theme.good()));
+    if app.server_info.is_insecure {
+        parts.push(vec![glyphs("INSECURE", theme.error())]);
+    }
+    if app.people.is_known() && app.panes().people.is_empty() {
+        parts.push(vec![glyphs(&format!("{} here", app.people.names().len()), quiet)]);
+    }
+    parts.extend(keys(app).iter().map(|key| vec![glyphs(key, quiet)]));
+    parts
+}
+
+/// The state of the connection, and to which server.
+fn connection(app: &App, now: Instant) -> Part {
+    let (theme, quiet) = (app.theme, app.theme.quiet());
+    let has_audio = app.listening.current.is_some() || !app.playing.on_air.is_empty();
+    // Narrow screens have room for the position in a file instead.
+    let with_server = app.size.width >= if has_audio { COLUMNS_FOR_AUDIO } else { COLUMNS_FOR_SERVER };
+    let at = if with_server { format!(" @ {}", app.server_info.server) } else { String::new() };
+    vec![match app.connection {
         ConnectionState::None => {
-            glyphs(if is_narrow { "not joined" } else { &app.server_info.server }, quiet)
+            glyphs(if with_server { &app.server_info.server } else { "not joined" }, quiet)
         }
         ConnectionState::Connecting => glyphs(&format!("connecting{at}"), theme.notable()),
         ConnectionState::Joined => {
@@ -67,28 +100,23 @@ fn parts(app: &App, now: Instant) -> Vec<Row> {
         }
         ConnectionState::Cut(until) => {
             let seconds = until.saturating_duration_since(now).as_millis().div_ceil(1000);
-            glyphs(&format!("no connection; again in {seconds} s"), theme.error())
+            let texts = [format!("no connection; again in {seconds} s"), format!("retry in {seconds} s")];
+            return texts.iter().map(|text| glyphs(text, theme.error())).collect();
         }
         ConnectionState::Over => glyphs("over", theme.notable()),
-    });
-    parts.extend(app.playing.shown().map(|shown| glyphs(&shown, theme.good())));
-    parts.extend(app.listening.shown().map(|shown| glyphs(&shown, theme.good())));
-    if app.server_info.is_insecure {
-        parts.push(glyphs("INSECURE", theme.error()));
-    }
-    if app.people.is_known() && app.panes().people.is_empty() {
-        parts.push(glyphs(&format!("{} here", app.people.names().len()), quiet));
-    }
-    let keys: &[_] = match app.prompt {
+    }]
+}
+
+/// The keys that can be pressed, the most important first.
+fn keys(app: &App) -> &'static [&'static str] {
+    match app.prompt {
         _ if app.help.is_some() => &["Esc closes the help", "PgUp, PgDn move", "Ctrl-C leaves"],
         Prompt::Talk => &["F1 help", "Tab completes", "PgUp looks back", "Ctrl-C leaves"],
         Prompt::Name(_) | Prompt::Password { .. } => &["Enter goes on", "Ctrl-C leaves", "F1 help"],
         Prompt::Close => &["y ends it", "n does not"],
         Prompt::Paste(_) => &["y sends them", "n pastes one line", "Esc pastes nothing"],
         Prompt::Over(_) => &["Enter tries again", "PgUp looks back"],
-    };
-    parts.extend(keys.iter().map(|key| glyphs(key, quiet)));
-    parts
+    }
 }
 
 /// The candidates for completion, from the selected one on if they do not fit.

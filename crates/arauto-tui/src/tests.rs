@@ -2,6 +2,7 @@
 
 mod commands;
 mod listening;
+mod narrow;
 mod pictures;
 mod prompts;
 mod refused;

@@ -28,11 +28,17 @@ pub fn line(progress: &PlaybackProgress) -> String {
 /// `1:12 of 3:40`, or `1:12` if the length is unknown.
 #[must_use]
 pub fn place(progress: &PlaybackProgress) -> String {
-    let place = clock(elapsed(progress));
+    let place = position(progress);
     match progress.length {
         Some(length) => format!("{place} of {}", clock(length)),
         None => place,
     }
+}
+
+/// `1:12`.
+#[must_use]
+pub fn position(progress: &PlaybackProgress) -> String {
+    clock(elapsed(progress))
 }
 
 /// How much of the file has passed, including what passed before this listener joined.
