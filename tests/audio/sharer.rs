@@ -294,16 +294,16 @@ fn paused_and_stopped_on_the_screen() {
     let mut ana = Terminal::run(join(&server, folder.path()), 100, 24);
     ana.shows("You are ana on");
     ana.enter("/stop");
-    ana.shows("! you do not play anything to anybody");
+    ana.shows("! You play nothing to others.");
     let mut rui = server.join("rui");
     rui.send("/play ana a song.wav");
     offered(&mut rui);
-    ana.shows("- You play a song.wav to rui. /pause, /stop.");
+    ana.shows("- You play a song.wav to rui. /pause pauses it");
     ana.shows("playing a song.wav 0:01 of 10:00");
     ana.enter("/pause");
     ana.shows("paused a song.wav 0:0");
     ana.enter("/pause another.wav");
-    ana.shows("! you do not play another.wav to anybody");
+    ana.shows("! You do not play another.wav to others.");
     ana.enter("/pause a song.wav");
     ana.shows("playing a song.wav 0:0");
     rui.send("/streams");
@@ -379,7 +379,7 @@ fn asked_first_where_one_wants_that() {
     rui.expect("ana | all clients | broadcast | yes?");
     ana.enter("Y");
     offered(&mut rui);
-    ana.shows("- You play a song.wav to rui. /pause, /stop.");
+    ana.shows("- You play a song.wav to rui. /pause pauses it");
     // After the answer, `y` is text like any other.
     ana.enter("y");
     rui.expect("ana | all clients | broadcast | y");

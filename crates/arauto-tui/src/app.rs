@@ -22,6 +22,7 @@ use super::{
     log::Log,
     pasted::Pasted,
     people::People,
+    sentences::without_codes,
     server_info::ServerInfo,
     sound::{Listening, Playing},
     theme::Theme,
@@ -238,7 +239,10 @@ impl App {
 
     /// Shows that `asker` gets no list of files, and why.
     pub fn no_answer(&mut self, asker: &str, why: &str, now: Now) {
-        self.error(now, &format!("{} gets no list of your files: {why}", in_sentence(asker)));
+        self.error(
+            now,
+            &format!("{} gets no list of your files: {}", in_sentence(asker), without_codes(why)),
+        );
     }
 
     /// Why the screen is to be left; `None` while it stays.
@@ -347,7 +351,7 @@ impl App {
             self.error(
                 now,
                 &format!(
-                    "{} asked for the list of your files and gets none: too much waits",
+                    "{} asked for the list of your files and gets none: too many requests are waiting",
                     in_sentence(asker)
                 ),
             );

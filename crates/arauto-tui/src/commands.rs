@@ -23,9 +23,9 @@ const MAX_WORD_BYTES: usize = 32;
 
 /// Commands that are no operations of the protocol.
 const HERE: [Command; 4] = [
-    here("volume", "/volume 50", "how loud what you hear is, from 0 to 100", &["vol", "loud", "louder"]),
-    here("pause", "/pause [FILE]", "have what you play to others wait; again: go on", &["resume", "unpause"]),
-    here("stop", "/stop", "hear no more; or else end all that you play to others", &[]),
+    here("volume", "/volume 50", "set the volume, from 0 to 100", &["vol", "loud", "louder"]),
+    here("pause", "/pause [FILE]", "pause what you play to others; again: resume", &["resume", "unpause"]),
+    here("stop", "/stop", "stop hearing; if you hear nothing, end all that you play to others", &[]),
     here("quit", "/quit", "leave, as /exit does", &[]),
 ];
 

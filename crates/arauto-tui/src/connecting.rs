@@ -10,6 +10,7 @@ use super::{
     clock::Now,
     entry::DeliveryState,
     exit_reason::ExitReason,
+    sentences::without_codes,
 };
 use arauto_client::link;
 
@@ -61,18 +62,19 @@ impl App {
     }
 
     fn cut(&mut self, why: &str, retry_in: Duration, now: Now) {
+        let why = without_codes(why);
         if self.connection == ConnectionState::Joined {
-            self.error(now, &format!("The connection broke: {why}. It is made again by itself."));
-        } else if self.no_connection.as_deref() != Some(why) {
+            self.error(now, &format!("The connection broke: {why}. The client reconnects."));
+        } else if self.no_connection.as_ref() != Some(&why) {
             // Reported once, not at each attempt.
             self.error(now, &format!("No connection: {why}"));
         }
-        self.no_connection = Some(why.to_owned());
+        self.no_connection = Some(why);
         self.lost(retry_in, now);
     }
 
     fn closed(&mut self, retry_in: Duration, now: Now) {
-        self.error(now, "The server closed. It is tried again by itself; Ctrl-C leaves.");
+        self.error(now, "The server closed. The client reconnects; Ctrl-C leaves.");
         self.is_closed = true;
         self.lost(retry_in, now);
     }
@@ -108,7 +110,7 @@ impl App {
         self.help = None;
         let why = match end {
             link::End::Left => ExitReason::Left,
-            link::End::NoConnection(why) => ExitReason::NoConnection(why.to_string()),
+            link::End::NoConnection(why) => ExitReason::NoConnection(without_codes(&why.to_string())),
             link::End::LetsNobodyIn(why) => ExitReason::NoConnection(why.to_string()),
             link::End::ServerClosed => ExitReason::ServerClosed,
             link::End::SentAway(why) => ExitReason::Refused(why),

@@ -134,7 +134,12 @@ impl App {
                     self.note(now, &format!("{} left", in_sentence(name)));
                 }
             }
-            _ => self.note(now, &format!("{} joined, {} left", came.len(), left.len())),
+            _ => {
+                let counts = [(came.len(), "joined"), (left.len(), "left")];
+                let counts = counts.iter().filter(|(count, _)| *count > 0);
+                let counts: Vec<_> = counts.map(|(count, what)| format!("{count} {what}")).collect();
+                self.note(now, &counts.join(", "));
+            }
         }
         if *for_eyes {
             let all = self.people.names();

@@ -190,7 +190,7 @@ impl App {
         let listening = &self.listening;
         self.line.complete(&names, |of| listening.files_of(of).to_vec(), back);
         if self.line.completion().is_none() {
-            self.hint = Some("Nothing to complete: Tab goes on with /commands and names".to_owned());
+            self.hint = Some("Nothing to complete: Tab completes /commands, names and files".to_owned());
         }
     }
 

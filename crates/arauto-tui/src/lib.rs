@@ -8,7 +8,7 @@
 //!   the help that F1 shows.
 //! - `sound`, `listening`, `on_air`: files that are heard here, and files that are played to others.
 //! - `layout`, `draw`, `labels`, `status`, `text`, `theme`: the picture. Text from users reaches the terminal only
-//!   through `text`.
+//!   through `text`. `sentences`: words of other parts of the program, for the screen.
 //! - `place`: the server, and the dangers of the connection to it. `clock`: moments, as they are passed to the state.
 //! - `terminal`: takes the terminal and gives it back. `renderer`: the bytes that show a picture. `hold`: takes the
 //!   terminal and gives it back when a shell stops and continues this program. `run`: the loop that connects all parts.
@@ -43,6 +43,7 @@ mod pasting;
 mod people;
 mod renderer;
 mod run;
+mod sentences;
 mod server_info;
 mod silence;
 mod sound;

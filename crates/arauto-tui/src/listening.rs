@@ -6,6 +6,7 @@ use arauto_protocol::{Message, Operation};
 use super::{
     app::{App, Effect},
     clock::Now,
+    sentences::{sentence, without_codes},
     sound::{Asked, Current, MAX_ASKED, MAX_FILES, MAX_PEOPLE},
 };
 use arauto_client::{
@@ -54,11 +55,14 @@ impl App {
         }
         let effect = Effect::Listen { address: offer.rtsp.to_owned(), volume: self.listening.volume };
         if self.leave_effect(effect) {
-            self.note(now, &format!("{by} plays {}. /stop, /volume 50.", offer.file));
+            self.note(
+                now,
+                &format!("{by} plays {}. /stop stops it, /volume 50 sets the volume.", offer.file),
+            );
             let (of, file) = (by.to_owned(), offer.file.to_owned());
             self.listening.current = Some(Current { of, file, progress: PlaybackProgress::default() });
         } else {
-            self.error(now, &format!("{by} plays {}, but too much waits", offer.file));
+            self.error(now, &format!("{by} plays {}, but too many requests are waiting", offer.file));
         }
     }
 
@@ -71,7 +75,7 @@ impl App {
 
     /// Takes the answer of a user who does not play a requested file.
     pub(super) fn not_offered(&mut self, by: &str, why: &str, now: Now) {
-        let why = why.strip_prefix("cannot: ").unwrap_or(why);
+        let why = &without_codes(why.strip_prefix("cannot: ").unwrap_or(why));
         // Most answers name the file, because several may be requested. The server ends the request by the same rule:
         // the longest file that the answer contains.
         let rank = |file: &str| if why.contains(file) { file.len() } else { 0 };
@@ -94,7 +98,7 @@ impl App {
         let fell_back = progress.fell_back && !current.progress.fell_back;
         current.progress = progress;
         if fell_back {
-            self.note(now, &format!("{}.", words::FELL_BACK));
+            self.note(now, &format!("{}.", sentence(words::FELL_BACK)));
         }
     }
 
@@ -121,9 +125,15 @@ impl App {
             }
             Err(why) if progress.stage == Stage::Playing => {
                 let place = words::place(&progress);
-                self.error(now, &format!("{file} of {of} broke off at {place}: {why}"));
+                self.error(
+                    now,
+                    &format!("{file} of {of} broke off at {place}: {}", without_codes(&why.to_string())),
+                );
             }
-            Err(why) => self.error(now, &format!("{file} of {of} is not heard: {why}")),
+            Err(why) => {
+                let why = without_codes(&why.to_string());
+                self.error(now, &format!("{file} of {of} is not heard: {why}"));
+            }
         }
     }
 
@@ -161,7 +171,7 @@ fn wish(line: &str) -> Option<Wish> {
         ("volume", "") => Some(Wish::Volume(None)),
         ("volume", volume) => Some(match volume.parse() {
             Ok(volume) => Wish::Volume(Some(volume)),
-            Err(why) => Wish::Unclear(format!("{why}. Type: /volume 50")),
+            Err(why) => Wish::Unclear(format!("{}. Type: /volume 50", sentence(&why.to_string()))),
         }),
         ("stop", "") => Some(Wish::Stop),
         _ => None,
@@ -180,7 +190,7 @@ mod tests {
             ("/stop ", Some(Wish::Stop)),
             (
                 "/volume x",
-                Some(Wish::Unclear("a volume is a number from 0 to 100. Type: /volume 50".to_owned())),
+                Some(Wish::Unclear("A volume is a number from 0 to 100. Type: /volume 50".to_owned())),
             ),
             ("/stop song.mp3", None),
             ("/stopp", None),

@@ -5,15 +5,19 @@ use arauto_protocol::{Message, Operation};
 use super::{
     app::{App, Effect},
     clock::Now,
+    sentences::without_codes,
 };
-use arauto_client::audio::publish::{News, PermissionRequest, PublishCommand};
+use arauto_client::audio::publish::{News, OnAir, PermissionRequest, PublishCommand};
 
 impl App {
     /// Takes the server's message that a user wants to hear a file.
     pub(super) fn file_wanted(&mut self, by: &str, data: &str, now: Now) {
         let (by, data) = (by.to_owned(), data.to_owned());
         if !self.leave_effect(Effect::Publish { by: by.clone(), data }) {
-            self.error(now, &format!("{by} wants to hear a file of yours and gets none: too much waits"));
+            self.error(
+                now,
+                &format!("{by} wants to hear a file of yours and gets none: too many requests are waiting"),
+            );
         }
     }
 
@@ -31,7 +35,9 @@ impl App {
             }
             News::Settled(number) => self.playing.asked.retain(|question| question.number != number),
             News::Began(on_air) => {
-                self.note(now, &format!("You play {} to {}. /pause, /stop.", on_air.file, on_air.by));
+                let OnAir { file, by, .. } = &on_air;
+                let played = format!("You play {file} to {by}. /pause pauses it, /stop {file} ends it.");
+                self.note(now, &played);
                 self.playing.on_air.push(on_air);
             }
             News::Playing(on_air) => self.playing.on_air = on_air,
@@ -40,12 +46,15 @@ impl App {
                     0 => String::new(),
                     others => format!(" ({others} others were refused, too)"),
                 };
+                let why = without_codes(&why);
                 self.error(now, &format!("{by} wanted to hear {file} and does not: {why}{others}"));
             }
             News::Over { file, why: None } => self.note(now, &format!("{file} was played to its end.")),
             News::Over { file, why: Some(why) } => {
-                self.note(now, &format!("{file} is not played any more: {why}"));
+                self.note(now, &format!("{file} is not played any more: {}", without_codes(&why)));
             }
+            News::NotPlayed(Some(file)) => self.error(now, &format!("You do not play {file} to others.")),
+            News::NotPlayed(None) => self.error(now, "You play nothing to others."),
             News::CannotDo(why) => self.error(now, &why),
         }
     }

@@ -7,6 +7,7 @@ mod pictures;
 mod prompts;
 mod refused;
 mod steps;
+mod wording;
 
 use std::time::{Duration, Instant};
 

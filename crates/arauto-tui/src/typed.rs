@@ -7,7 +7,7 @@ use arauto_protocol::{
     short_form::{self, NoShortForm, ShortForm},
 };
 
-use super::commands;
+use super::{commands, sentences::sentence};
 use arauto_client::{
     audio::publish::PublishCommand,
     joining::SERVER,
@@ -112,6 +112,7 @@ fn wrong(why: &NoShortForm<'_>) -> String {
             None => format!("/{word} is not known. F1 shows what is; // begins a text with a slash"),
         },
         NoShortForm::Incomplete(operation, what) => {
+            let what = sentence(what);
             format!("{what} is missing after /{}. Type: {}", operation.short(), operation.typed())
         }
     }
@@ -199,8 +200,8 @@ mod tests {
             ("/volum 50", "/volum is not known. Did you mean /volume? Type: /volume 50"),
             ("/puase", "/puase is not known. Did you mean /pause? Type: /pause [FILE]"),
             ("/dance", "/dance is not known. F1 shows what is; // begins a text with a slash"),
-            ("/msg ana", "the text is missing after /msg. Type: /msg bob hi"),
-            ("/msg", "a name is missing after /msg. Type: /msg bob hi"),
+            ("/msg ana", "The text is missing after /msg. Type: /msg bob hi"),
+            ("/msg", "A name is missing after /msg. Type: /msg bob hi"),
             ("/kick ana so\n/close", "This cannot be sent: character 3 is a control character (U+000A)"),
             ("/play ana a\rb", "This cannot be sent: character 2 is a control character (U+000D)"),
             ("/files a|b", "This cannot be sent: character 2 of DESTINATION is a |, which separates fields"),

@@ -118,8 +118,8 @@ fn heard(news: News) -> Option<Line> {
         News::Over { file, why: None } => say(&format!("{file} was played to its end")),
         News::Over { file, why: Some(why) } => say(&format!("{file} is not played any more: {why}")),
         News::CannotDo(why) => say(&why),
-        // The user is not asked here, and progress is not printed line by line.
-        News::Asked(_) | News::Settled(_) | News::Playing(_) => {}
+        // The user is not asked and gives no commands here, and progress is not printed line by line.
+        News::Asked(_) | News::Settled(_) | News::Playing(_) | News::NotPlayed(_) => {}
     }
     None
 }

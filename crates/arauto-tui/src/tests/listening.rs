@@ -85,7 +85,7 @@ fn what_is_asked_for_is_heard_shown_and_ended() {
     );
     // A volume out of range is rejected.
     desk.enter("/volume 101");
-    assert_eq!(desk.last_row(), "a volume is a number from 0 to 100. Type: /volume 50");
+    assert_eq!(desk.last_row(), "A volume is a number from 0 to 100. Type: /volume 50");
 }
 
 /// No user can make another's machine sound.

@@ -172,8 +172,8 @@ fn a_cut_is_said_and_the_line_is_kept() {
     ana.shows(&[
         "09:30   ana: to all                     │ who is here?",
         "09:30 ? ana → rui: and this?            │ ana",
-        "09:30 ! The connection broke: reset. It │ rui",
-        "        is made again by itself.        │ Eva Maria",
+        "09:30 ! The connection broke: reset.    │ rui",
+        "        The client reconnects.          │ Eva Maria",
         "09:30 ! Not known whether this arrived: │",
         "        /msg rui and this?              │",
         "────────────────────────────────────────────────────────────",
@@ -367,10 +367,7 @@ fn a_server_that_does_not_answer_is_said() {
 fn a_server_that_closed_is_tried_again_and_who_was_sent_away_stays_out() {
     let mut ana = Desk::ana(80, 8);
     ana.app.event(Event::Closed { retry_in: Duration::from_secs(17) }, ana.now);
-    ana.shows_above_line(&[
-        "09:30 ! The server closed. It is tried again by itself;",
-        "        Ctrl-C leaves.",
-    ]);
+    ana.shows_above_line(&["09:30 ! The server closed. The client reconnects; Ctrl-C", "        leaves."]);
     assert!(ana.last_row().starts_with("no connection; again in 17 s"));
     ana.control('c');
     assert_eq!(ana.app.exit_reason(), Some(&ExitReason::ServerClosed));

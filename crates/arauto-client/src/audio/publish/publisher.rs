@@ -63,6 +63,8 @@ pub enum News {
         /// Reason, in words fit for printing, if it is not the end of the file.
         why: Option<String>,
     },
+    /// A command has no effect, because this file is not played, or no file at all.
+    NotPlayed(Option<String>),
     /// A request cannot be carried out, for this reason.
     CannotDo(String),
 }
@@ -104,7 +106,7 @@ pub enum PublishCommand {
 
 /// Error: the queue of requests to the task is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{MAX_NOTES} such things wait already")]
+#[error("{MAX_NOTES} requests are waiting already")]
 pub struct TooMuch;
 
 /// Handle of the task that plays files to others. Dropping the last clone ends the task and all playback.

@@ -229,11 +229,7 @@ impl PublisherTask {
         if is_one {
             return Ok(());
         }
-        let why = match file {
-            Some(file) => format!("you do not play {file} to anybody"),
-            None => "you do not play anything to anybody".to_owned(),
-        };
-        self.tell(News::CannotDo(why)).await
+        self.tell(News::NotPlayed(file.map(str::to_owned))).await
     }
 
     async fn over(&mut self, file: String, outcome: Outcome) -> Result<(), Unheard> {

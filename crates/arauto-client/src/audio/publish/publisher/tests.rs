@@ -62,8 +62,7 @@ async fn asked_no_more_than_one_can_answer() {
     }
     publisher.answer(1, true).unwrap();
     publisher.command(PublishCommand::Pause, None).unwrap();
-    let nothing = News::CannotDo("you do not play anything to anybody".to_owned());
-    assert_eq!(heard.recv().await, Some(nothing));
+    assert_eq!(heard.recv().await, Some(News::NotPlayed(None)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -100,7 +99,7 @@ async fn too_many_are_told() {
         asks(&publisher, "a.mp3");
     }
     let more = publisher.summoned("ana", "rui", "rtsp://h/1 a.mp3");
-    assert_eq!(more.unwrap_err().to_string(), "32 such things wait already");
+    assert_eq!(more.unwrap_err().to_string(), "32 requests are waiting already");
 }
 
 #[tokio::test]
