@@ -120,6 +120,13 @@ fn a_click_acts_on_what_was_pressed() {
 #[needs("node", "chromium", "nc", "tests/browser/node_modules")]
 #[test]
 #[ignore = "slow: drives Chromium for half a minute or more"]
+fn the_list_shows_conversations_and_people() {
+    run("list.test.js", None);
+}
+
+#[needs("node", "chromium", "nc", "tests/browser/node_modules")]
+#[test]
+#[ignore = "slow: drives Chromium for half a minute or more"]
 fn short_forms_are_carried_out() {
     run("commands.test.js", None);
 }

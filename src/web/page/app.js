@@ -234,7 +234,7 @@ function told(what, conversation, entry, isQuiet = false) {
   } else if (what === "people") {
     commands.listed(what);
   } else if (!isQuiet && !entry.mine && entry.kind !== "note") {
-    if (!isRead(conversation)) conversation.unread += 1;
+    if (!isRead(conversation)) conversation.addUnread(entry);
     announce(conversation, entry);
   }
 }

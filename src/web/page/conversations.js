@@ -20,6 +20,8 @@ export const EVERYONE = " everyone";
  */
 export class Conversation {
   #entries = [];
+  /** The `seq` of the first unread entry, if there is any. */
+  #unreadFrom = 0;
 
   constructor(key, name) {
     this.key = key;
@@ -68,10 +70,16 @@ export class Conversation {
     this.first += this.#entries.splice(0, count).length;
   }
 
+  /** Counts an entry of this conversation as unread. Entries between unread ones may be the user's own. */
+  addUnread({ seq }) {
+    if (this.unread === 0) this.#unreadFrom = seq;
+    this.unread += 1;
+  }
+
   /** Marks all entries as read. Returns whether any was unread. */
   read() {
     const had = this.unread > 0;
-    if (had) this.newFrom = this.end - this.unread;
+    if (had) this.newFrom = Math.max(this.first, this.#unreadFrom);
     this.unread = 0;
     return had;
   }
