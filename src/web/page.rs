@@ -42,6 +42,7 @@ assets! {
     "/player.js": "player.js" as SCRIPT;
     "/press.js": "press.js" as SCRIPT;
     "/protocol.js": "protocol.js" as SCRIPT;
+    "/search.js": "search.js" as SCRIPT;
     "/server-words.js": "server-words.js" as SCRIPT;
     "/short-forms.js": "short-forms.js" as SCRIPT;
     "/streams.js": "streams.js" as SCRIPT;

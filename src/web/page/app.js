@@ -7,7 +7,7 @@ import { CloseDialog } from "./close-dialog.js";
 import { Commands } from "./commands.js";
 import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
-import { byId, isComposing, nameNode, renew, setText } from "./dom.js";
+import { byId, isComposing, nameNode, setText } from "./dom.js";
 import { Entrance } from "./entrance.js";
 import { explain } from "./explain.js";
 import { ListView } from "./list-view.js";
@@ -16,7 +16,7 @@ import { LogView } from "./log-view.js";
 import { listEvery, listSoonest, rows } from "./people.js";
 import { Player } from "./player.js";
 import { watchPresses } from "./press.js";
-import { fold } from "./protocol.js";
+import { Search } from "./search.js";
 import { serverWords } from "./server-words.js";
 import { harmless, isolated } from "./text.js";
 import { WORDS, chooseLanguage, chooseLocale, languageTags, speaker } from "./words.js";
@@ -100,7 +100,13 @@ const log = new LogView(
 );
 const player = new Player(words, listen);
 const list = new ListView({ scroller: byId("people-scroll"), list: byId("people") }, words, (row) => {
-  if (!room.hidden) open(row.name === "" ? conversations.everyone : conversations.with(row.name));
+  if (room.hidden) return;
+  search.clear();
+  open(row.name === "" ? conversations.everyone : conversations.with(row.name));
+});
+const search = new Search(list, say, {
+  rows: (text) => rows(chat.people, conversations, chat.me, text),
+  current: () => conversations.current.key,
 });
 
 /** Handles a change of the connection's state. */
@@ -160,8 +166,7 @@ function forget() {
   entrance.forget();
   composer.forget();
   list.forget();
-  renew(byId("search"));
-  setText(byId("nobody"), "");
+  search.forget();
   setText(byId("back-unread"), "");
   setText(byId("subtitle"), "");
   byId("title").replaceChildren();
@@ -296,19 +301,13 @@ function drawNow() {
   if (room.hidden) return;
   heading(current);
   log.update();
-  const found = listed();
-  list.update(found, current.key);
-  setText(byId("nobody"), found.length === 0 ? say("nobody") : "");
+  search.update();
   const elsewhere = conversations.unread - current.unread;
   setText(byId("back-unread"), elsewhere > 0 ? String(elsewhere) : "");
   const unreadWords = elsewhere === 1 ? say("unreadOne") : say("unreadMany", { count: elsewhere });
   byId("back").setAttribute("aria-label", elsewhere > 0 ? `${say("back")}, ${unreadWords}` : say("back"));
   byId("me").firstElementChild.textContent = harmless(chat.me ?? "");
   room.classList.toggle("offline", connection.state !== "joined");
-}
-
-function listed() {
-  return rows(chat.people, conversations, chat.me, byId("search").value);
 }
 
 function heading(current) {
@@ -365,21 +364,6 @@ byId("people").setAttribute("aria-label", say("people"));
 byId("side").setAttribute("aria-label", say("people"));
 byId("player").setAttribute("aria-label", say("sound"));
 byId("audio").setAttribute("aria-label", say("sound"));
-for (const attribute of ["placeholder", "aria-label"]) byId("search").setAttribute(attribute, say("search"));
-
-const search = document.querySelector(".search");
-search.addEventListener("input", () => {
-  byId("people-scroll").scrollTop = 0;
-  list.found(listed(), conversations.current.key, fold(byId("search").value) !== "");
-  drawNow();
-});
-search.addEventListener("keydown", (event) => {
-  if (isComposing(event)) return;
-  if (event.key === "Enter") list.chooseFound();
-  else if (event.key === "ArrowDown") list.focus();
-  else return;
-  event.preventDefault();
-});
 byId("back").addEventListener("click", showList);
 byId("files").addEventListener("click", () => {
   if (connection.state === "joined") chat.askFiles(conversations.current);
@@ -392,7 +376,7 @@ document.addEventListener("keydown", (event) => {
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k" && !room.hidden) {
     event.preventDefault();
     room.dataset.pane = isNarrow.matches ? "list" : room.dataset.pane;
-    byId("search").focus();
+    search.focus();
   } else if (event.key === "Escape" && byId("talk").contains(event.target)) {
     showList();
   }

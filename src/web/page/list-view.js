@@ -58,7 +58,8 @@ export class ListView {
   /** Shows the result of a search at once, and marks the row that Enter chooses; without a search, it marks none. */
   found(rows, current, isSearch) {
     clearTimeout(this.#holding);
-    this.#foundKey = (isSearch && rows.find(({ key }) => key !== undefined)?.key) ?? null;
+    const isMatch = ({ key, isBeside }) => key !== undefined && !isBeside;
+    this.#foundKey = (isSearch && rows.find(isMatch)?.key) ?? null;
     this.#show(rows, current);
   }
 

@@ -97,26 +97,29 @@ export function listSoonest(names) {
 
 /**
  * The rows of the sidebar that match the search: everyone (without a search only), the persons with a conversation,
- * then all other clients. A row is { heading, count } or { key, name, here, mine, unread }.
+ * then all other clients. After them, a search also lists the other conversations that are unread, with `isBeside`. A
+ * row is { heading, count } or { key, name, here, mine, unread, isBeside }.
  */
 export function rows(people, conversations, me, search) {
   const wanted = fold(search);
   const fits = (key) => wanted === "" || key.includes(wanted);
   const myKey = me === null ? null : fold(me);
+  const row = ({ key, name, unread, isEveryone }, isBeside = false) => {
+    return { key, name, here: isEveryone || people.has(key), mine: key === myKey, unread, isBeside };
+  };
   const found = [];
-  if (wanted === "") {
-    const { key, unread } = conversations.everyone;
-    found.push({ key, name: "", here: true, mine: false, unread });
-  }
+  if (wanted === "") found.push(row(conversations.everyone));
   const persons = conversations.persons();
   const talked = persons.filter(({ key }) => fits(key));
   if (talked.length > 0) found.push({ heading: "conversations", count: talked.length });
-  for (const { key, name, unread } of talked) {
-    found.push({ key, name, here: people.has(key), mine: key === myKey, unread });
-  }
+  for (const conversation of talked) found.push(row(conversation));
   const talkedKeys = new Set(persons.map(({ key }) => key));
   const others = people.sorted().filter(([key]) => !talkedKeys.has(key) && fits(key));
   if (others.length > 0) found.push({ heading: "here", count: wanted === "" ? people.size : others.length });
-  for (const [key, name] of others) found.push({ key, name, here: true, mine: key === myKey, unread: 0 });
+  for (const [key, name] of others) found.push(row({ key, name, unread: 0 }));
+  if (wanted === "") return found;
+  const beside = [conversations.everyone, ...persons.filter(({ key }) => !fits(key))].filter(({ unread }) => unread > 0);
+  if (beside.length > 0) found.push({ heading: "unread", count: beside.length });
+  for (const conversation of beside) found.push(row(conversation, true));
   return found;
 }
