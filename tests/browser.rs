@@ -141,6 +141,13 @@ fn whoever_comes_after_a_leave_begins_empty() {
 #[needs("node", "chromium", "nc", "tests/browser/node_modules")]
 #[test]
 #[ignore = "slow: drives Chromium for half a minute or more"]
+fn a_page_is_right_again_after_a_cut() {
+    run("cuts.test.js", None);
+}
+
+#[needs("node", "chromium", "nc", "tests/browser/node_modules")]
+#[test]
+#[ignore = "slow: drives Chromium for half a minute or more"]
 fn a_server_that_stops_answering_is_noticed() {
     run("liveness.test.js", None);
 }

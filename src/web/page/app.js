@@ -192,6 +192,7 @@ function joined(name) {
   isDue = true;
   streamsAt = 0;
   banner.hide();
+  composer.connected();
   room.hidden = false;
   if (entrance.isShown) {
     entrance.hide();

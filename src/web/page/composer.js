@@ -63,6 +63,11 @@ export class Composer {
     this.text.focus();
   }
 
+  /** Handles that texts can be sent again: the complaint that they cannot is no longer true. */
+  connected() {
+    if (this.complaint.textContent === this.words.say("notConnected")) setText(this.complaint, "");
+  }
+
   /** Appends an undelivered text to the draft. `to` is its audience: all, others or me. */
   editAgain(text, to) {
     const { value } = this.text;
