@@ -113,6 +113,13 @@ fn sound_is_heard() {
 #[needs("node", "chromium", "nc", "tests/browser/node_modules")]
 #[test]
 #[ignore = "slow: drives Chromium for half a minute or more"]
+fn files_streams_and_the_player() {
+    run("files.test.js", None);
+}
+
+#[needs("node", "chromium", "nc", "tests/browser/node_modules")]
+#[test]
+#[ignore = "slow: drives Chromium for half a minute or more"]
 fn a_click_acts_on_what_was_pressed() {
     run("press.test.js", None);
 }

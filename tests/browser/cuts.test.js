@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 
-import { CHROMIUM, exactly, join, launch, leave, leaveAll, say } from "./browser.js";
+import { CHROMIUM, PHONE, exactly, join, launch, leave, leaveAll, say } from "./browser.js";
 import { answering, greet, servePage } from "./page-server.js";
 
 const skip = CHROMIUM ? false : "no chromium";
@@ -67,3 +67,43 @@ for (const [locale, notConnected] of [
     await leave(page);
   });
 }
+
+const focused = (page) => page.evaluate(() => document.activeElement.id || document.activeElement.tagName);
+
+for (const [by, options, press, place] of [
+  ["mouse", {}, (button) => button.click(), "text"],
+  ["keyboard", {}, (button) => button.press("Enter"), "text"],
+  // The composer would open a keyboard, which covers the messages.
+  ["touch", PHONE, (button) => button.tap(), "title"],
+]) {
+  test(`the focus stays in the conversation when a button is pressed by ${by} and disappears`, { skip }, async () => {
+    const page = await join(browser, server.url, "alan", options);
+    await cut(page);
+    await press(page.getByRole("button", { name: "Try now" }));
+    await comesBack(page);
+    assert.equal(await focused(page), place);
+    isDown = true;
+    sockets.at(-1).send("server | all clients | broadcast | server closed");
+    sockets.at(-1).close();
+    const again = page.getByRole("button", { name: "Connect again" });
+    await press(again);
+    // No server answers yet.
+    await again.waitFor();
+    await page.locator("#banner-text", { hasText: "No server answers" }).waitFor();
+    assert.equal(await focused(page), place);
+    isDown = false;
+    await press(again);
+    await comesBack(page);
+    assert.equal(await focused(page), place);
+    await leave(page);
+  });
+}
+
+test("a focus that is elsewhere stays there when the connection is back", { skip }, async () => {
+  const page = await join(browser, server.url, "alan");
+  await cut(page);
+  await page.locator("#search").click();
+  await comesBack(page);
+  assert.equal(await focused(page), "search");
+  await leave(page);
+});

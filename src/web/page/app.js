@@ -72,7 +72,7 @@ const chat = new Chat({ send: (line) => connection.send(line), now: clock.now, t
 const { conversations } = chat;
 const entrance = new Entrance(connection, words);
 const announcer = new Announcer(byId("announcements"), say);
-const banner = new Banner(connection, words);
+const banner = new Banner(connection, words, focusTalk);
 const liveness = new Liveness(connection, chat, banner);
 const closing = new CloseDialog(chat, words);
 const commands = new Commands(chat, say, { leave, close: () => closing.ask() });
@@ -98,7 +98,7 @@ const log = new LogView(
   (text, to) => composer.editAgain(text, to),
   listen,
 );
-const player = new Player(words, listen);
+const player = new Player(words, listen, focusTalk);
 const list = new ListView({ scroller: byId("people-scroll"), list: byId("people") }, words, (row) => {
   if (room.hidden) return;
   search.clear();
@@ -266,7 +266,11 @@ function announce(conversation, entry) {
 function open(conversation) {
   show(conversation);
   drawNow();
-  // On a phone, focusing the composer would open a keyboard that covers the messages.
+  focusTalk();
+}
+
+/** Moves the focus to the composer. On a phone, that would open a keyboard, which covers the messages. */
+function focusTalk() {
   if (isNarrow.matches) byId("title").focus({ preventScroll: true });
   else composer.focus();
 }

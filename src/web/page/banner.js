@@ -1,6 +1,6 @@
 // The banner that shows that the connection was cut or has ended, and what happens next.
 
-import { byId, nameNode, sentence, setText } from "./dom.js";
+import { byId, hide, nameNode, sentence, setText } from "./dom.js";
 import { serverWords } from "./server-words.js";
 import { harmless } from "./text.js";
 
@@ -11,9 +11,11 @@ export class Banner {
   /** Whether the banner shows that the server does not answer. */
   isSilent = false;
 
-  constructor(connection, words) {
+  /** `refocus()` moves the focus away from a button that is hidden. */
+  constructor(connection, words, refocus) {
     this.connection = connection;
     this.words = words;
+    this.refocus = refocus;
     this.root = byId("banner");
     this.text = byId("banner-text");
     this.countdown = byId("countdown");
@@ -62,7 +64,7 @@ export class Banner {
   entering() {
     this.#stop();
     setText(this.countdown, "");
-    this.act.hidden = true;
+    hide(this.act, this.refocus);
     this.#show("entering", this.words.say("entering"));
   }
 
@@ -83,7 +85,7 @@ export class Banner {
     this.#stop();
     this.#said = "";
     this.text.replaceChildren();
-    this.root.hidden = true;
+    hide(this.root, this.refocus);
   }
 
   #show(said, ...nodes) {

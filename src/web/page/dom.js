@@ -28,6 +28,13 @@ export function renew(field) {
   return fresh;
 }
 
+/** Hides an element. If it had the focus, `refocus()` moves that, because the browser would give it to no element. */
+export function hide(node, refocus) {
+  const hadFocus = node.contains(document.activeElement);
+  node.hidden = true;
+  if (hadFocus) refocus();
+}
+
 /** Text from other clients as nodes; invisible characters become marks. */
 export function shown(text) {
   return pieces(text).map((piece) => piece.text ?? element("span", "mark", piece.mark));

@@ -1,6 +1,6 @@
 // The player above the conversation, and the list of streams in the sidebar.
 
-import { byId, element, nameNode, sentence, setText, shown } from "./dom.js";
+import { byId, element, hide, nameNode, sentence, setText, shown } from "./dom.js";
 import { isolated } from "./text.js";
 
 export class Player {
@@ -9,10 +9,11 @@ export class Player {
   #isBehind = false;
   #rows = new Map();
 
-  /** `ask(name, file)` requests a file of a client. */
-  constructor(words, ask) {
+  /** `ask(name, file)` requests a file of a client. `refocus()` moves the focus away from a button that is hidden. */
+  constructor(words, ask, refocus) {
     this.words = words;
     this.ask = ask;
+    this.refocus = refocus;
     this.root = byId("player");
     this.audio = byId("audio");
     this.what = byId("playing");
@@ -51,7 +52,7 @@ export class Player {
     this.audio.pause();
     this.audio.removeAttribute("src");
     this.audio.load();
-    this.root.hidden = true;
+    hide(this.root, this.refocus);
     this.what.replaceChildren();
     setText(this.figures, "");
   }
