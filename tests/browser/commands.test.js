@@ -64,7 +64,7 @@ async function answered(page) {
   const sent = `ping ${Math.random()}`;
   socket.send(`bob | all clients | broadcast | ${sent}`);
   const open = await page.locator("#title").textContent();
-  if (open === "Everyone") await hears(page, sent);
+  if (["Everyone", "Todos"].includes(open)) await hears(page, sent);
   else await page.waitForFunction(() => document.querySelector("#pending").childElementCount === 0);
 }
 
@@ -137,6 +137,9 @@ test("an unknown or unfinished short form is held back with the server's hint", 
     ["hello\n  ／pm bob x", "/pm is not known. Did you mean /msg?"],
     ["hello\n/exit", "Nothing was sent. /exit has to be sent alone."],
     ["/close\nhello", "Nothing was sent. /close has to be sent alone."],
+    ["/exit now", "/exit has to be typed alone, with no words behind it. Nothing was sent. To begin a text with a slash, type two."],
+    ["／exit　strategy", "/exit has to be typed alone, with no words behind it."],
+    ["/close the door", "/close has to be typed alone, with no words behind it."],
   ])
     await isHeld(page, typed, why);
   await leave(page);
@@ -205,7 +208,7 @@ test("/close asks first, and /exit leaves", { skip }, async () => {
   await page.locator("#close-dialog").waitFor();
   await page.getByRole("button", { name: "Keep it open" }).click();
   assert.deepEqual(said, []);
-  await say(page, "/exit");
+  await say(page, " /exit ");
   await page.locator("#name").waitFor();
   assert.deepEqual(said, ["alan | server | exit | client alan closed"]);
   await leave(page);
@@ -225,6 +228,8 @@ test("a text with a slash that did not arrive comes back with two, to those whom
 
 test("Portuguese hints", { skip }, async () => {
   const page = await join(browser, server.url, "alan", { locale: "pt-BR" });
+  const alone = "/exit precisa ser escrito sozinho, sem palavras depois. Nada foi enviado. Para começar um texto com uma barra, escreva duas.";
+  await isHeld(page, "/exit agora", exactly(alone));
   await say(page, "/quit");
   const why = "/quit não é conhecido. Você quis dizer /exit? Escreva: /exit. /help mostra todas as operações. Nada foi enviado. Para começar um texto com uma barra, escreva duas.";
   await page.locator("#complaint", { hasText: exactly(why) }).waitFor();

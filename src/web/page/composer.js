@@ -140,6 +140,7 @@ export class Composer {
     if (held) return `${harmless(serverWords(held.why, language).text)}. ${say("twoSlashes")}`;
     const alone = actions.find(({ operation }) => Object.hasOwn(ALONE, operation ?? ""));
     if (alone && actions.length > 1) return say("alone", { form: ALONE[alone.operation] });
+    if (alone?.hasWords) return `${say("withWords", { form: ALONE[alone.operation] })} ${say("twoSlashes")}`;
     if (!this.canSend() && alone?.operation !== "exit") return say("notConnected");
     const { limit } = this.chat;
     const over = this.#longest(said) - limit;
