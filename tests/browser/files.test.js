@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 
-import { CHROMIUM, exactly, join, launch, leave, leaveAll, say } from "./browser.js";
+import { CHROMIUM, choose, exactly, hears, join, launch, leave, leaveAll, say } from "./browser.js";
 import { answering, greet, servePage } from "./page-server.js";
 
 const skip = CHROMIUM ? false : "no chromium";
@@ -80,3 +80,36 @@ for (const [by, press] of [
     await leave(page);
   });
 }
+
+for (const [locale, sizes] of [
+  ["en-GB", ["0 bytes", "1 byte", "2 bytes", "2 kB"]],
+  ["pt-BR", ["0 byte", "1 byte", "2 bytes", "2 kB"]],
+]) {
+  test(`sizes of files are numbers with their units: ${locale}`, { skip }, async () => {
+    const page = await join(browser, server.url, "alan", { locale });
+    await choose(page, "bob");
+    const list = "4 files: a (0 bytes), b (1 byte), c (2 bytes), d (2000 bytes)";
+    socket.send(`bob | alan | list_files | ${list}`);
+    await page.locator("#entries .file-list .details").nth(3).waitFor();
+    const shown = await page.locator("#entries .file-list .details").allTextContents();
+    assert.deepEqual(shown.map((text) => text.replace("\u00a0", " ")), sizes);
+    await leave(page);
+  });
+}
+
+test("a refusal to play names the file once", { skip }, async () => {
+  const page = await join(browser, server.url, "alan");
+  await choose(page, "bob");
+  for (const [file, reason, note] of [
+    ["tone.wav", "tone.wav: it is played already", "bob does not play tone.wav: it is played already"],
+    ["tone.wav", "its user said no", "bob does not play tone.wav: its user said no"],
+    ["a: b", "a: b: its user said no", "bob does not play a: b: its user said no"],
+    ["a", "about: its user said no", "bob does not play a: about: its user said no"],
+  ]) {
+    await say(page, `/play bob ${file}`);
+    await hears(page, `You asked bob to play ${file}.`);
+    socket.send(`bob | alan | play | cannot: ${reason}`);
+    await hears(page, note);
+  }
+  await leave(page);
+});

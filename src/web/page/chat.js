@@ -376,8 +376,11 @@ export class Chat {
   }
 
   #cannotPlay({ by, why }) {
-    const asked = this.streams.cannot(by, why);
-    const note = this.#entry("note", "willNotPlay", { name: by, file: asked?.file ?? "", why });
+    const file = this.streams.cannot(by, why)?.file ?? "";
+    // Arauto's clients put the name of the file before the reason; the note names it already.
+    const named = `${file}: `;
+    const reason = why.startsWith(named) ? why.slice(named.length) : why;
+    const note = this.#entry("note", "willNotPlay", { name: by, file, why: reason });
     this.#append(this.conversations.with(by), note);
   }
 

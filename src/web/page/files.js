@@ -66,6 +66,8 @@ const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte", "petabyte
 /** Formats a number of bytes with a decimal unit and at most one decimal. */
 export function size(bytes, language) {
   const step = Math.min(UNITS.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, bytes)) / 3)));
-  const options = { style: "unit", unit: UNITS[step], unitDisplay: "short", maximumFractionDigits: 1 };
+  // The short form of `byte` has the same word for one and for several.
+  const unitDisplay = step === 0 ? "long" : "short";
+  const options = { style: "unit", unit: UNITS[step], unitDisplay, maximumFractionDigits: 1 };
   return new Intl.NumberFormat(language, options).format(bytes / 1000 ** step);
 }
