@@ -7,19 +7,24 @@ import { CHROMIUM, choose, exactly, hears, join, launch, leave, leaveAll, say } 
 import { answering, greet, servePage } from "./page-server.js";
 
 const skip = CHROMIUM ? false : "no chromium";
+const MARK = "done so far";
 let browser;
 let server;
 let socket;
 /** The streams that the server lists, as `bob: tone.wav, 1 listening, 00:01 of 00:03`. */
 let streams = [];
+/** While this is set, the server answers no mark, so that no list is complete. Called when a list is requested. */
+let hold = null;
 
 before(async () => {
   if (skip) return;
   browser = await launch();
   const answers = answering(
     () => ["bob"],
-    (client, { operation }) => {
+    (client, { operation, data }) => {
+      if (hold !== null && data === MARK) return true;
       if (operation !== "list_streams") return false;
+      hold?.();
       for (const text of streams) client.send(`server | ${client.name} | list_streams | ${text}`);
       return true;
     },
@@ -32,6 +37,7 @@ before(async () => {
 afterEach(async () => {
   await leaveAll();
   streams = [];
+  hold = null;
 });
 after(async () => {
   await browser?.close();
@@ -113,3 +119,79 @@ test("a refusal to play names the file once", { skip }, async () => {
   }
   await leave(page);
 });
+
+const figures = (page) => page.locator("#playing-figures");
+
+/** Waits until the page shows this list of streams. */
+async function lists(page, text) {
+  streams = text === "" ? ["no streams"] : [text];
+  const isShown = (wanted) => {
+    const rows = [...document.querySelectorAll("#streams .details")].map((row) => row.textContent);
+    return rows.join() === wanted || (wanted !== "" && rows.length === 1 && rows[0].includes(wanted));
+  };
+  await page.waitForFunction(isShown, text.replace(/^.*?(\d+ listening), /, "$1 · "));
+}
+
+test("there are no figures after a stream has ended", { skip }, async () => {
+  const page = await join(browser, server.url, "alan");
+  streams = ["bob: tone.wav, 1 listening, 00:00 of 00:03"];
+  await listen(page, "tone.wav", 3, "7f3a");
+  await figures(page).filter({ hasText: exactly("1 listening · 00:00 of 00:03") }).waitFor();
+  await page.locator("#playing", { hasText: exactly("tone.wav of bob has ended") }).waitFor();
+  assert.equal(await figures(page).textContent(), "");
+  // Another stream of the same file does not bring them back.
+  await lists(page, "bob: tone.wav, 5 listening, 00:09 of 01:00");
+  assert.equal(await figures(page).textContent(), "");
+  await leave(page);
+});
+
+for (const [how, end] of [
+  ["the server says so", () => socket.send("server | alan | stop | bob: tone.wav ended: bob has left")],
+  ["it is not on any more", (page) => lists(page, "")],
+]) {
+  test(`there are no figures of another stream of the same file, once ${how}`, { skip }, async () => {
+    const page = await join(browser, server.url, "alan");
+    streams = ["bob: tone.wav, 1 listening, 00:07"];
+    await listen(page, "tone.wav", 60, "7f3a");
+    await figures(page).filter({ hasText: exactly("1 listening · 00:07") }).waitFor();
+    await end(page);
+    await figures(page).filter({ hasText: exactly("") }).waitFor({ state: "attached" });
+    await lists(page, "bob: tone.wav, 5 listening, 00:09");
+    assert.equal(await figures(page).textContent(), "");
+    assert.equal(await page.locator("#playing").textContent(), "You hear tone.wav of bob");
+    await leave(page);
+  });
+}
+
+test("the figures are those of the stream that is heard, from a list requested since", { skip }, async () => {
+  const page = await join(browser, server.url, "alan");
+  streams = ["bob: one.wav, 1 listening, 00:07"];
+  await listen(page, "one.wav", 60, "7f3a");
+  await figures(page).filter({ hasText: exactly("1 listening · 00:07") }).waitFor();
+  for (const [file, path, now] of [
+    ["two.wav", "7f3b", "2 listening, 00:01"],
+    // Another stream of the same file.
+    ["two.wav", "7f3c", "1 listening, 00:02"],
+  ]) {
+    // A list that the page requested before this stream began is complete only after.
+    await new Promise((done) => {
+      hold = done;
+    });
+    await listen(page, file, 60, path);
+    assert.equal(await figures(page).textContent(), "");
+    await page.evaluate(watchFigures);
+    streams = [`bob: ${file}, ${now}`];
+    hold = null;
+    socket.send(`alan | alan | echo | ${MARK}`);
+    assert.equal(await page.evaluate(() => window.nextFigures), now.replace(", ", " · "));
+  }
+  await leave(page);
+});
+
+/** Begins to wait for the next text of the figures. */
+function watchFigures() {
+  const node = document.querySelector("#playing-figures");
+  window.nextFigures = new Promise((done) => {
+    new MutationObserver(() => done(node.textContent)).observe(node, { childList: true });
+  });
+}

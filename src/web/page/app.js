@@ -98,7 +98,7 @@ const log = new LogView(
   (text, to) => composer.editAgain(text, to),
   listen,
 );
-const player = new Player(words, listen, focusTalk);
+const player = new Player(words, chat.streams, { ask: listen, refocus: focusTalk });
 const list = new ListView({ scroller: byId("people-scroll"), list: byId("people") }, words, (row) => {
   if (room.hidden) return;
   search.clear();
@@ -162,7 +162,7 @@ function forget() {
   commands.forget();
   announcer.forget();
   player.stop();
-  player.update(chat.streams);
+  player.update();
   entrance.forget();
   composer.forget();
   list.forget();
@@ -178,7 +178,7 @@ function forget() {
 
 function settleLeft() {
   chat.left();
-  player.update(chat.streams);
+  player.update();
   closing.close();
 }
 
@@ -233,9 +233,10 @@ function told(what, conversation, entry, isQuiet = false) {
     player.play(entry);
     streamsAt = 0;
   } else if (what === "streams") {
+    player.ended(entry.ended);
     streamsAt = 0;
   } else if (what === "listed") {
-    player.update(chat.streams);
+    player.update();
     commands.listed(what);
   } else if (what === "people") {
     commands.listed(what);

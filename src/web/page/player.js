@@ -5,13 +5,19 @@ import { isolated } from "./text.js";
 
 export class Player {
   #playing = null;
+  /** The list of streams, counted as `Streams` does, after which lists hold the stream that plays; null if none does. */
+  #listedAfter = null;
   /** Whether the stream was paused. Streams are live: after a pause, the player reconnects so as not to lag. */
   #isBehind = false;
   #rows = new Map();
 
-  /** `ask(name, file)` requests a file of a client. `refocus()` moves the focus away from a button that is hidden. */
-  constructor(words, ask, refocus) {
+  /**
+   * `streams` are those that are on. `ask(name, file)` requests a file of a client, and `refocus()` moves the focus away
+   * from a button that is hidden.
+   */
+  constructor(words, streams, { ask, refocus }) {
     this.words = words;
+    this.streams = streams;
     this.ask = ask;
     this.refocus = refocus;
     this.root = byId("player");
@@ -24,8 +30,8 @@ export class Player {
       this.#isBehind = this.#playing !== null && !this.audio.ended;
     });
     this.audio.addEventListener("play", () => this.#catchUp());
-    this.audio.addEventListener("ended", () => this.#say("soundEnded"));
-    this.audio.addEventListener("error", () => this.#playing && this.#say("soundBroke"));
+    this.audio.addEventListener("ended", () => this.#over("soundEnded"));
+    this.audio.addEventListener("error", () => this.#playing && this.#over("soundBroke"));
     this.audio.addEventListener("playing", () => this.#say("hearing"));
   }
 
@@ -36,10 +42,16 @@ export class Player {
   /** Plays a stream of this server. */
   play({ name, file, path }) {
     this.#playing = { name, file, path };
-    this.#isBehind = false;
+    this.#listedAfter = this.streams.requested;
+    setText(this.figures, "");
     this.root.hidden = false;
+    this.#begin();
+  }
+
+  #begin() {
+    this.#isBehind = false;
     this.#say("soundBegins");
-    this.audio.src = path;
+    this.audio.src = this.#playing.path;
     // A browser may require a click before it plays sound; the user can click the controls.
     this.audio.play().catch((error) => {
       if (error.name === "NotAllowedError") this.#say("pressPlay");
@@ -49,6 +61,7 @@ export class Player {
   /** Stops the stream and hides the player. */
   stop() {
     this.#playing = null;
+    this.#listedAfter = null;
     this.audio.pause();
     this.audio.removeAttribute("src");
     this.audio.load();
@@ -57,16 +70,27 @@ export class Player {
     setText(this.figures, "");
   }
 
+  /** Handles the server's text that a stream has ended. What the browser has of it still plays. */
+  ended(text) {
+    if (!this.#playing) return;
+    const told = `${this.#playing.name}: ${this.#playing.file} ended`;
+    if (text === told || text.startsWith(`${told}: `)) this.#removeFigures();
+  }
+
   /** Shows the streams that are on. */
-  update(streams) {
+  update() {
+    const { streams } = this;
     const { say, locale } = this.words;
     const figures = ({ listeners, elapsed, length }) => {
       const time = length === null ? elapsed : say("timeOf", { elapsed, length });
       const count = listeners.toLocaleString(locale);
       return `${listeners === 1 ? say("listeningOne") : say("listeningMany", { count })} · ${time}`;
     };
-    const heard = this.#playing && streams.find(this.#playing.name, this.#playing.file);
-    if (heard) setText(this.figures, figures(heard));
+    if (this.#listedAfter !== null && streams.current > this.#listedAfter) {
+      const heard = streams.find(this.#playing.name, this.#playing.file);
+      if (heard) setText(this.figures, figures(heard));
+      else this.#removeFigures();
+    }
     byId("on-air").hidden = streams.on.length === 0;
     const kept = new Set();
     for (const stream of streams.on) {
@@ -93,8 +117,19 @@ export class Player {
 
   #catchUp() {
     if (!this.#isBehind) return;
-    this.#isBehind = false;
-    this.play(this.#playing);
+    this.#begin();
+  }
+
+  /** Shows that nothing more will be heard. */
+  #over(key) {
+    this.#say(key);
+    this.#removeFigures();
+  }
+
+  /** Removes the figures of a stream that has ended: the next of this title is another. */
+  #removeFigures() {
+    this.#listedAfter = null;
+    setText(this.figures, "");
   }
 
   #say(key) {

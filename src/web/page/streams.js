@@ -37,11 +37,16 @@ export function isAudio({ type }) {
 export class Streams {
   /** The streams that are on: [{ title, name, file, listeners, elapsed, length }]. */
   on = [];
+  /** Number of lists that were requested. */
+  requested = 0;
+  /** The number of the list that `on` holds, counted as `requested`. */
+  current = 0;
   #gathered = null;
   #asked = [];
 
   /** Begins a new list, which was requested from the server. */
   begin() {
+    this.requested += 1;
     this.#gathered = [];
   }
 
@@ -52,7 +57,9 @@ export class Streams {
 
   /** Replaces the list by the new one, which is complete. */
   finish() {
-    if (this.#gathered !== null) this.on = this.#gathered;
+    if (this.#gathered === null) return;
+    this.on = this.#gathered;
+    this.current = this.requested;
     this.#gathered = null;
   }
 
@@ -93,7 +100,9 @@ export class Streams {
 
   /** The stream of this client's file, or null. */
   find(name, file) {
-    return this.on.find((stream) => stream.file === file && fold(stream.name) === fold(name)) ?? null;
+    const end = `: ${file}`;
+    const fits = ({ title }) => title.endsWith(end) && fold(title.slice(0, -end.length)) === fold(name);
+    return this.on.find(fits) ?? null;
   }
 
   #take(fits) {
