@@ -3,34 +3,40 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 
-import { CHROMIUM, choose, hears, join, launch, leave, leaveAll, person, say } from "./browser.js";
+import { CHROMIUM, choose, exactly, hears, join, launch, leave, leaveAll, person, say } from "./browser.js";
 import { answering, greet, servePage } from "./page-server.js";
 
 const skip = CHROMIUM ? false : "no chromium";
 let browser;
 let server;
 let socket;
+let answers;
 let people = [];
+/** Requests for the list of clients, and marks after them, that the server has not answered; null if it answers them. */
+let held = null;
 
 before(async () => {
   if (skip) return;
   browser = await launch();
-  const answers = answering(
-    () => people,
-    (client, { destination, operation }) => {
-      if (operation !== "private_message" || people.includes(destination)) return false;
-      client.send(`server | ${client.name} | private_message | Destination client (${destination}) not found!`);
-      return true;
-    },
-  );
+  const refuses = (client, { destination, operation }) => {
+    if (operation !== "private_message" || people.includes(destination)) return false;
+    client.send(`server | ${client.name} | private_message | Destination client (${destination}) not found!`);
+    return true;
+  };
+  answers = answering(() => people, refuses);
   server = await servePage((client) => {
     socket = client;
-    greet(client, answers);
+    greet(client, (...message) => {
+      const isHeld = ["list_clients", "echo"].includes(message[1].operation);
+      if (held !== null && isHeld) held.push(message);
+      else answers(...message);
+    });
   });
 });
 afterEach(async () => {
   await leaveAll();
   people = [];
+  held = null;
 });
 after(async () => {
   await browser?.close();
@@ -100,5 +106,101 @@ test("a search also lists unread conversations, and Enter chooses none of them",
   assert.equal(await page.locator("#title").textContent(), "bob");
   await person(page, "carl").click();
   await hears(page, "psst");
+  await leave(page);
+});
+
+const KEY = "00112233445566778899aabbccddeeff";
+
+/** Joins, and waits for the list of clients. */
+async function joined() {
+  const page = await join(browser, server.url, "alan");
+  await page.locator("#subtitle", { hasText: people.length > 0 ? `${people.length + 1} are here` : "Only you" }).waitFor();
+  return page;
+}
+
+/** Runs `act`, during which the page gets no list of clients. */
+async function withoutLists(act) {
+  held = [];
+  await act();
+  const messages = held;
+  held = null;
+  for (const message of messages) answers(...message);
+}
+
+function isHere(page, name) {
+  return page.locator("#people .person:not(.away)", { has: page.locator(".name", { hasText: exactly(name) }) });
+}
+
+test("a person from whom anything arrives is shown as here at once", { skip }, async () => {
+  const page = await joined();
+  for (const [number, line] of [
+    "all clients | broadcast | hello",
+    "all clients | broadcast_not_me | hello",
+    "alan | private_message | hello",
+    "alan | list_files | no data",
+    "alan | list_files | a.txt",
+    "alan | publish | rtsp://h:1/7f3a?key=0 a.mp3",
+    "alan | play | cannot: a.mp3: no",
+    `alan | play | rtsp://h:1/7f3a?key=${KEY} - a.mp3`,
+    "alan | dance | tango",
+  ].entries()) {
+    const name = `bob ${number}`;
+    await withoutLists(async () => {
+      // A conversation with a person who is not here.
+      await say(page, `/msg ${JSON.stringify(name)} hello`);
+      await page.locator("#people .person.away", { hasText: name }).waitFor();
+      socket.send(`${name} | ${line}`);
+      await isHere(page, name).waitFor();
+      people.push(name);
+    });
+  }
+  await leave(page);
+});
+
+test("a person of whom the server says that it left is shown as gone at once", { skip }, async () => {
+  people = ["ana", "bob", "carl", "dora", "eva"];
+  const page = await joined();
+  for (const [name, line] of [
+    ["ana", "stop | ana: a.mp3 ended: ana has left"],
+    ["bob", "play | bob: a.mp3 does not play: bob has left"],
+    ["carl", "kick | carl was disconnected"],
+    ["dora", "ban | dora is banned for good by alan: being rude (1 session ended); that is a name"],
+  ]) {
+    await withoutLists(async () => {
+      socket.send(`server | alan | ${line}`);
+      await person(page, name).waitFor({ state: "detached" });
+      people = people.filter((one) => one !== name);
+    });
+  }
+  await withoutLists(async () => {
+    // These do not say that anybody left.
+    socket.send("server | alan | stop | dora: eva has left ended");
+    socket.send("server | alan | stop | dora: a.mp3 ended: eva has left");
+    socket.send("eva | alan | private_message | eva: a.mp3 ended: eva has left");
+    await isHere(page, "eva").locator(".badge").waitFor();
+    await page.locator("#subtitle", { hasText: "2 are here" }).waitFor();
+  });
+  await leave(page);
+});
+
+test("a list that is newer than a person's last message is right, and so is a message that is newer", { skip }, async () => {
+  people = ["bob"];
+  const page = await joined();
+  held = [];
+  await say(page, "/list");
+  socket.send("bob | all clients | broadcast | bye");
+  await hears(page, "bye");
+  // When this has come back, the server has the request for the list.
+  await say(page, "hello");
+  await hears(page, "hello");
+  people = [];
+  const messages = held;
+  held = null;
+  for (const message of messages) {
+    answers(...message);
+    if (message[1].operation === "list_clients") socket.send("eva | all clients | broadcast | hi");
+  }
+  await hears(page, "2 are here: alan, eva");
+  await person(page, "bob").waitFor({ state: "detached" });
   await leave(page);
 });

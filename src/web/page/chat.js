@@ -5,6 +5,7 @@ import { Conversations } from "./conversations.js";
 import { addPart, listing } from "./files.js";
 import { Outstanding } from "./outstanding.js";
 import { People } from "./people.js";
+import { presence } from "./presence.js";
 import { ALL_CLIENTS, MESSAGE_BYTES, NO_FILES, NO_SOUND, SERVER, bytes, fold, write } from "./protocol.js";
 import { line } from "./short-forms.js";
 import { Streams } from "./streams.js";
@@ -225,6 +226,9 @@ export class Chat {
 
   /** Handles a received message; `told` is its meaning. */
   receive(told) {
+    const { here, gone } = presence(told);
+    if (here !== null && this.people.heard(here)) this.#told("unknown", null, null);
+    if (gone !== null) this.people.gone(gone);
     switch (told.is) {
       case "said":
         this.#said(told);
@@ -299,7 +303,6 @@ export class Chat {
     if (mine && to === "all") {
       this.#confirm(this.outstanding.take(({ kind, entry }) => kind === "broadcast" && entry.text === text));
     }
-    if (!mine && this.people.heard(by)) this.#told("unknown", conversation, null);
     this.#append(conversation, { ...this.#entry("said", text), by, mine, to }, mine);
   }
 
@@ -348,7 +351,6 @@ export class Chat {
 
   /** Answers a person's request for files or sound, which a browser does not have. */
   #wanted(by, operation, answer, note) {
-    this.people.heard(by);
     this.#send(write(this.me, by, operation, answer));
     const conversation = this.conversations.with(by);
     const { last } = conversation;
@@ -408,7 +410,6 @@ export class Chat {
     const fits = ({ kind, conversation }) => kind === operation && conversation?.key === key;
     const item = this.outstanding.take(fits) ?? this.outstanding.take(({ kind }) => kind === operation);
     const conversation = item?.conversation ?? this.conversations.get(key) ?? this.conversations.everyone;
-    this.people.gone(name);
     if (operation === "play") this.streams.cannot(name, "");
     if (item?.entry) {
       Object.assign(item.entry, { state: "failed", late: false });

@@ -47,14 +47,15 @@ export class People {
   /** Adds a person from whom a message arrived. True if the name was not known. */
   heard(name) {
     const key = fold(name);
-    this.#gathered?.set(key, name);
+    // The server makes a list at one moment: before its first part arrives, the list is newer than this message.
+    if (this.#gathered?.size > 0) this.#gathered.set(key, name);
     if (this.#names.has(key) || this.#names.size >= PEOPLE) return false;
     this.#names.set(key, name);
     this.#sorted = null;
     return true;
   }
 
-  /** Removes a name of which the server says that no client has it. */
+  /** Removes a name of which the server says that no client has it any more. */
   gone(name) {
     this.#gathered?.delete(fold(name));
     if (this.#names.delete(fold(name))) this.#sorted = null;
