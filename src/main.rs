@@ -13,8 +13,6 @@ use arauto::config::{self, CommandLine, ConfigError};
 use arauto::server::{Reloading, ServeError};
 use arauto::{logging, self_signed, server};
 use arauto_settings::escape::Escaped;
-// Sets the allocator.
-use arauto_allocator as _;
 use clap::Parser;
 
 /// Exit status for an unusable command line or configuration; clap uses the same.
@@ -113,6 +111,7 @@ fn serve(command_line: CommandLine) -> anyhow::Result<ExitCode> {
     let load = move || Ok(config::load(&command_line, std::env::vars_os())?.config);
     let config = load()?;
     let (log, flushed_at_the_end) = logging::init(&config.log)?;
+    arauto_allocator::start()?;
     let threshold = flushed_at_the_end.threshold();
     let reloading = Reloading {
         file,

@@ -134,6 +134,7 @@ fn a_mistyped_command_line_is_status_2() {
     assert!(refusal(&mut arauto(["config", "--check", "a", "--workers", "3"])).contains("--check"));
 }
 
+#[cfg(feature = "jemalloc")]
 #[test]
 fn the_allocator_has_its_settings() {
     let output = arauto(["--version"]).env("_RJEM_MALLOC_CONF", "stats_print:true").output().unwrap();
