@@ -80,9 +80,20 @@ fn a_second_signal_ends_at_once() {
     let (mut process, jammed) = serve_someone_jammed("10m");
     process.signal("TERM");
     process.logged("closing");
-    process.signal("TERM");
-    assert_eq!(process.logged("exiting at once")["by"], "SIGTERM");
+    process.signal("INT");
+    assert_eq!(process.logged("exiting at once")["by"], "SIGINT");
     assert_eq!(process.ended().code(), Some(130));
+    drop(jammed);
+}
+
+/// `timeout`(1) sends it to the program and then to its group.
+#[test]
+fn a_signal_that_comes_twice_at_once_is_one() {
+    let (mut process, jammed) = serve_someone_jammed("300ms");
+    process.signal("TERM");
+    process.signal("TERM");
+    assert_eq!(process.logged("drain timeout: disconnecting the remaining sessions")["sessions"], 1);
+    assert_eq!(process.ended().code(), Some(0));
     drop(jammed);
 }
 

@@ -278,7 +278,7 @@ fn what_is_received_is_printed_as_it_comes() {
 fn json_lines_have_these_fields() {
     let server = TestServer::start();
     let mut bob = server.join("bob");
-    let arguments = ["listen", "--as", "ana", "--json", "--from", "bob", "--count", "2"];
+    let arguments = ["listen", "--as", "ana", "--json", "--from", "BOB", "--count", "2"];
     let listener = Listener::start(&mut client(&server, arguments));
     server.join("carl").ask("/all not from bob", "carl | all clients | broadcast | not from bob");
     bob.send("/msg ana \"a\" 👩\u{200d}💻");

@@ -511,6 +511,12 @@ fn short_forms_are_short_for_messages() {
     alan.ask("/echo hi", "alan | alan | echo | hi");
     alan.ask("/al hi", "server | alan | error_message | /al is not known. Did you mean /all? Type: /all hi. /help shows all operations");
     alan.ask("/msg bob", "server | alan | error_message | After /msg the text is missing. Type: /msg bob hi");
+    for word in ["close", "exit"] {
+        let refusal = format!(
+            "server | alan | error_message | Nothing may follow after /{word}. To do it, type /{word} alone"
+        );
+        alan.ask(&format!("/{word} enough?"), &refusal);
+    }
     alan.send("/help");
     for line in [
         "/echo hi: back to yourself (echo)",

@@ -3,6 +3,7 @@
 use std::{
     io::{self, IsTerminal},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use actix_rt::signal::unix::{SignalKind, signal};
@@ -10,6 +11,10 @@ use slog::{Logger, info};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::{metrics::Metrics, reload::Reloader};
+
+/// A signal that comes again within this time is the one before: `timeout`(1) signals a program and then its group, so
+/// that the program is signalled twice.
+const ECHO_TIME: Duration = Duration::from_millis(250);
 
 /// Starts to catch signals. Returns a channel of the names of the signals that end the server. The channel stays short
 /// without a bound: the supervisor reads each name at once, and exits after the second.
@@ -46,7 +51,13 @@ pub fn catch(
         let mut caught = signal(kind)?;
         let notify = notify.clone();
         actix_rt::spawn(async move {
-            while caught.recv().await.is_some() && notify.send(name.to_owned()).is_ok() {}
+            let mut last: Option<Instant> = None;
+            while caught.recv().await.is_some() {
+                let is_echo = last.replace(Instant::now()).is_some_and(|last| last.elapsed() < ECHO_TIME);
+                if !is_echo && notify.send(name.to_owned()).is_err() {
+                    return;
+                }
+            }
         });
     }
     Ok(stops)

@@ -192,6 +192,13 @@ pub fn short_form_incomplete(limit: usize, to: &Name, operation: Operation, miss
     error_message(limit, to, &why)
 }
 
+/// Reply to a short form that ends something and has words behind it.
+#[must_use]
+pub fn short_form_not_alone(limit: usize, to: &Name, operation: Operation) -> Line {
+    let why = format!("Nothing may follow after /{0}. To do it, type /{0} alone", operation.short());
+    error_message(limit, to, &why)
+}
+
 /// Reply if SENDER is not the client's name.
 #[must_use]
 pub fn not_your_name(limit: usize, to: &Name, typed: &str) -> Line {

@@ -264,6 +264,9 @@ impl Request {
                 reply::short_form_incomplete(limit, name, operation, missing),
             ),
         }
+            Err(NoShortForm::NotAlone(operation)) => {
+                Self::Refuse(Refusal::Incomplete, reply::short_form_not_alone(limit, name, operation))
+            }
     }
 
     fn of(operation: Operation, destination: &str, data: &str, asker: &Asker<'_>) -> Self {

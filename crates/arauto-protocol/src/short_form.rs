@@ -20,6 +20,8 @@ pub enum NoShortForm<'a> {
     Unknown(&'a str),
     /// A part is missing after the word; the text names it.
     Incomplete(Operation, &'static str),
+    /// Words follow after one that ends a session, or all of them: the line may be the beginning of a sentence.
+    NotAlone(Operation),
 }
 
 /// Parses the text after the `/`.
@@ -36,7 +38,7 @@ pub enum NoShortForm<'a> {
 /// ```
 ///
 /// # Errors
-/// If the word is unknown, or a part is missing after it.
+/// If the word is unknown, a part is missing after it, or words follow where none may.
 pub fn parse(line: &str) -> Result<ShortForm<'_>, NoShortForm<'_>> {
     let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
     let operation = Operation::from_short(word).ok_or(NoShortForm::Unknown(word))?;
@@ -56,6 +58,9 @@ pub fn parse(line: &str) -> Result<ShortForm<'_>, NoShortForm<'_>> {
         Operation::Stop => ("", named_file(operation, rest)?),
         Operation::ListFiles | Operation::Unban => (unquoted(rest.trim()), NO_DATA),
         Operation::Echo | Operation::Broadcast | Operation::BroadcastNotMe => ("", rest),
+        Operation::Exit | Operation::CloseServer if !rest.trim().is_empty() => {
+            return Err(NoShortForm::NotAlone(operation));
+        }
         Operation::ListClients
         | Operation::ListStreams
         | Operation::Exit
@@ -130,6 +135,16 @@ mod tests {
         ] {
             assert_eq!(parse(line), Ok(meant), "{line}");
         }
+    }
+
+    #[test]
+    fn what_ends_something_is_typed_alone() {
+        for (line, operation) in
+            [("exit strategy for tomorrow", Operation::Exit), ("close bob", Operation::CloseServer)]
+        {
+            assert_eq!(parse(line), Err(NoShortForm::NotAlone(operation)), "{line}");
+        }
+        assert!(parse("exit  ").is_ok() && parse("close ").is_ok());
     }
 
     #[test]

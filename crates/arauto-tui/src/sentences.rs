@@ -14,12 +14,11 @@ pub fn without_codes(text: &str) -> String {
     let mut kept = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         let after = part.trim_start_matches(|c: char| c.is_ascii_digit());
-        match after.strip_prefix(')').filter(|_| after.len() < part.len()) {
-            Some(after) => kept += after,
-            None => {
-                kept += BEGIN;
-                kept += part;
-            }
+        if let Some(after) = after.strip_prefix(')').filter(|_| after.len() < part.len()) {
+            kept += after;
+        } else {
+            kept += BEGIN;
+            kept += part;
         }
     }
     kept

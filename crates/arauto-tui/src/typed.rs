@@ -115,6 +115,9 @@ fn wrong(why: &NoShortForm<'_>) -> String {
             let what = sentence(what);
             format!("{what} is missing after /{}. Type: {}", operation.short(), operation.typed())
         }
+        NoShortForm::NotAlone(operation) => {
+            format!("nothing may follow after /{0}. To do it, type /{0} alone", operation.short())
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use arauto_protocol::Line;
+use arauto_protocol::{Line, NameKey};
 use tokio::{
     select,
     sync::mpsc::Sender,
@@ -228,7 +228,8 @@ impl Listening {
     }
 
     fn print(&mut self, received: &OwnedMessage) {
-        let is_wanted = self.wanted.from.as_ref().is_none_or(|from| *from == received.sender);
+        let is_wanted =
+            self.wanted.from.as_ref().is_none_or(|from| NameKey::of(from) == NameKey::of(&received.sender));
         if self.wanted.count != Some(0) && is_wanted {
             self.backlog.push(show::message(self.wanted.form, received, SystemTime::now()));
             if let Some(count) = &mut self.wanted.count {

@@ -169,6 +169,7 @@ fn what_is_missing_and_what_only_the_server_says() {
         ),
         ("alan | server | stop", Refusal::Incomplete, "DATA is missing: which file? Type: /stop song.mp3"),
         ("/play ana", Refusal::Incomplete, "After /play a file is missing. Type: /play ana song.mp3"),
+        ("/close bob", Refusal::Incomplete, "Nothing may follow after /close. To do it, type /close alone"),
         (
             "alan | bob | publish | rtsp://h/7f3a?key=0 song.mp3",
             Refusal::NotAllowed,

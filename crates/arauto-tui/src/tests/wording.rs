@@ -25,7 +25,8 @@ fn the_help_is_plain_english() {
 
 #[test]
 fn how_many_joined_and_left_is_said_without_zeros() {
-    let list = |count: usize| (0..count).map(|number| format!(" , user{number}")).collect::<String>();
+    let list =
+        |count: usize| (0..count).map(|number| format!(" , user{number}")).collect::<Vec<_>>().concat();
     for (before, after, said) in
         [(0, 57, "09:30 - 57 joined"), (57, 0, "09:30 - 57 left"), (2, 9, "09:30 - 7 joined")]
     {
