@@ -12,7 +12,7 @@ let server;
 let socket;
 let answers;
 let people = [];
-/** Requests for the list of clients, and marks after them, that the server has not answered; null if it answers them. */
+/** Requests for the list of clients, and marks, that the server has not answered; null if it answers them at once. */
 let held = null;
 
 before(async () => {
@@ -114,7 +114,8 @@ const KEY = "00112233445566778899aabbccddeeff";
 /** Joins, and waits for the list of clients. */
 async function joined() {
   const page = await join(browser, server.url, "alan");
-  await page.locator("#subtitle", { hasText: people.length > 0 ? `${people.length + 1} are here` : "Only you" }).waitFor();
+  const count = people.length > 0 ? `${people.length + 1} are here` : "Only you are here";
+  await page.locator("#subtitle", { hasText: count }).waitFor();
   return page;
 }
 
@@ -183,7 +184,7 @@ test("a person of whom the server says that it left is shown as gone at once", {
   await leave(page);
 });
 
-test("a list that is newer than a person's last message is right, and so is a message that is newer", { skip }, async () => {
+test("of a person's last message and the list, the newer one is right", { skip }, async () => {
   people = ["bob"];
   const page = await joined();
   held = [];

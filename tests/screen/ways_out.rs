@@ -94,6 +94,25 @@ fn after_a_cut_it_connects_again_under_the_same_name() {
 }
 
 #[test]
+fn after_a_cut_the_password_is_given_again_and_that_is_said() {
+    let puppet = Puppet::new();
+    let mut alan = puppet.join("alan");
+    let mut first = puppet.accept("alan");
+    first.send("server | alan | password | no data");
+    alan.shows_in_row_from_below(2, "Password of alan:");
+    alan.enter("opensesame");
+    first.expect("alan | server | password | opensesame");
+    Puppet::confirm(&mut first, "alan");
+    alan.shows("You are alan on ");
+    drop(first);
+    let mut second = puppet.accept("alan");
+    second.send("server | alan | password | no data");
+    second.expect("alan | server | password | opensesame");
+    Puppet::confirm(&mut second, "alan");
+    alan.shows(" again. The client");
+}
+
+#[test]
 fn a_name_that_is_refused_is_asked_for_again() {
     let server = TestServer::start();
     let _ana = server.join("ana");

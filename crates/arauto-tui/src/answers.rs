@@ -20,9 +20,10 @@ const ONLY_OPERATORS: &str = "Only operators of this server may use ";
 pub fn answers(sent: &Message<'_>, operation: &str, text: &str) -> bool {
     let Some(asked) = Operation::from_wire(sent.operation) else { return false };
     if operation == ERROR {
-        // Whoever disconnects themselves gets no other answer.
-        let disconnects_itself = asked == Operation::Kick && is_same(sent.destination, sent.sender);
-        return (disconnects_itself && text.starts_with(DISCONNECTED))
+        // A user who kicks themselves gets no other answer.
+        let is_own_kick = asked == Operation::Kick && is_same(sent.destination, sent.sender);
+        let kicked_by = text.strip_prefix(DISCONNECTED).filter(|_| is_own_kick);
+        return kicked_by.is_some_and(|by| by.starts_with(sent.sender))
             || text.strip_prefix(ONLY_OPERATORS) == Some(sent.operation);
     }
     if operation != sent.operation {

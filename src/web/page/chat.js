@@ -31,8 +31,9 @@ export class Chat {
 
   /**
    * `send(line)` returns false if nothing can be sent now. `told(what, conversation, entry)` is called for each new
-   * `entry` and each that has `changed`, for a message from an `unknown` person, for a stream that `plays`, for one of the
-   * `streams` that has `ended`, for a complete list of `people` or of streams (`listed`), and for the server's refusal to `close`.
+   * `entry` and each that has `changed`, for a message from an `unknown` person, for a stream that `plays`, for one of
+   * the `streams` that has `ended`, for a complete list of `people` or of streams (`listed`), and for the server's refusal
+   * to `close`.
    */
   constructor({ send, now, told }) {
     this.me = null;

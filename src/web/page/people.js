@@ -119,7 +119,8 @@ export function rows(people, conversations, me, search) {
   if (others.length > 0) found.push({ heading: "here", count: wanted === "" ? people.size : others.length });
   for (const [key, name] of others) found.push(row({ key, name, unread: 0 }));
   if (wanted === "") return found;
-  const beside = [conversations.everyone, ...persons.filter(({ key }) => !fits(key))].filter(({ unread }) => unread > 0);
+  const hidden = [conversations.everyone, ...persons.filter(({ key }) => !fits(key))];
+  const beside = hidden.filter(({ unread }) => unread > 0);
   if (beside.length > 0) found.push({ heading: "unread", count: beside.length });
   for (const conversation of beside) found.push(row(conversation, true));
   return found;

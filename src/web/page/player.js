@@ -5,15 +5,15 @@ import { isolated } from "./text.js";
 
 export class Player {
   #playing = null;
-  /** The list of streams, counted as `Streams` does, after which lists hold the stream that plays; null if none does. */
+  /** The number, as `Streams` counts them, after which lists hold the stream that plays; null if none does. */
   #listedAfter = null;
   /** Whether the stream was paused. Streams are live: after a pause, the player reconnects so as not to lag. */
   #isBehind = false;
   #rows = new Map();
 
   /**
-   * `streams` are those that are on. `ask(name, file)` requests a file of a client, and `refocus()` moves the focus away
-   * from a button that is hidden.
+   * `streams` are those that are on. `ask(name, file)` requests a file of a client, and `refocus()` moves the focus
+   * away from a button that is hidden.
    */
   constructor(words, streams, { ask, refocus }) {
     this.words = words;

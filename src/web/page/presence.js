@@ -1,6 +1,6 @@
 // What a received message says about who is connected. No DOM, no network.
 
-/** Texts of the server about a client that has just left, by operation (docs/protocol.md, "Streams" and "Operators"). */
+/** Texts of the server about a client that has left, by operation (docs/protocol.md, "Streams" and "Operators"). */
 const LEFT = {
   stop: /^(?<name>.+): .* ended: \k<name> has left$/su,
   play: /^(?<name>.+): .* does not play: \k<name> has left$/su,

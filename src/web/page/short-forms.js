@@ -38,8 +38,8 @@ const TABLE = [
 
 /**
  * Parses a line that the user typed: { text } to send, { operation, to, data } for a short form, or { why } it is not
- * sent, as the server words it. Two slashes at the beginning of a text stand for one. `hasWords` is set if words follow a
- * short form that ends the session, which may be a text that begins with a slash.
+ * sent, as the server words it. Two slashes at the beginning of a text stand for one. `hasWords` is set if words follow
+ * a short form that ends the session, which may be a text that begins with a slash.
  */
 export function read(line) {
   const { before, rest } = cut(line);
