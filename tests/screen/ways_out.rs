@@ -119,8 +119,10 @@ fn a_name_that_is_refused_is_asked_for_again() {
     let mut rui = Terminal::run(join(&server, "ana"), 80, 24);
     rui.shows(" ! This username is already taken.");
     rui.shows_in_row_from_below(2, "Your name: ana");
-    rui.enter(",");
-    rui.shows(" ! A name must not hold the character ,");
+    for separator in [",", "|"] {
+        rui.enter(separator);
+        rui.shows(&format!(" ! A name must not hold the character {separator}"));
+    }
     rui.type_in(CTRL_U);
     rui.enter("rui");
     rui.shows("You are rui");

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, future::pending};
 
-use arauto_protocol::Line;
+use arauto_protocol::{Line, Name};
 use tokio::{
     sync::mpsc::Receiver,
     time::{Instant, sleep_until, timeout},
@@ -13,6 +13,7 @@ use super::{
     super::{
         decoder::Item,
         joining::{JOIN_TIMEOUT, Joining, Step},
+        text::Unfit,
         wire,
     },
     COMMAND_CAPACITY, Command, End, Ending, Event, Link, Unheard, came,
@@ -83,7 +84,7 @@ impl Link {
                     receiver.call_me(joining.name());
                     match joining.introduction() {
                         Ok(line) => give(sender, &line).await,
-                        Err(why) => Err(Ending::Over(End::NotLetIn(format!("The name {why}")))),
+                        Err(why) => Err(Ending::Over(End::NotLetIn(broken_rule(joining.name(), why)))),
                     }
                 }
                 Step::AskPassword { complaint } => {
@@ -122,6 +123,14 @@ impl Link {
                 return Ok(Err(ending));
             }
         }
+    }
+}
+
+/// Returns why a name cannot be sent: the rule for names that it breaks, in the words of the command line.
+fn broken_rule(name: &str, why: Unfit) -> String {
+    match Name::parse(name, usize::MAX) {
+        Err(rule) => rule.to_string(),
+        Ok(_) => format!("The name {why}"),
     }
 }
 

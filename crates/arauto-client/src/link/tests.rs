@@ -97,6 +97,23 @@ async fn a_server_that_goes_while_a_password_is_waited_for_is_noticed() {
 }
 
 #[tokio::test]
+async fn a_name_that_no_message_can_carry_is_refused_by_the_rules_for_names() {
+    for (name, rule) in [
+        ("x|y", "A name must not hold the character | because it separates fields or names"),
+        ("x\ny", "A name must not hold control or invisible characters: character 2 is U+000A"),
+    ] {
+        let mut stage = Stage::set(name).await;
+        let (stream, _) = timeout(DEADLINE, stage.listener.accept()).await.unwrap().unwrap();
+        let mut puppet = Puppet(BufStream::new(stream));
+        puppet.say("server | client | name | no data").await;
+        match stage.event().await {
+            Event::Ended(End::NotLetIn(why)) => assert_eq!(why, rule),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_is_given_before_the_password_is_sent_after_it_in_order() {
     let mut stage = Stage::set("ana").await;
     let mut puppet = stage.accept("ana").await;
