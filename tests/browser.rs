@@ -162,6 +162,13 @@ fn a_server_that_stops_answering_is_noticed() {
 #[needs("node", "chromium", "nc", "tests/browser/node_modules")]
 #[test]
 #[ignore = "slow: drives Chromium for half a minute or more"]
+fn long_names_look_different() {
+    run("names.test.js", None);
+}
+
+#[needs("node", "chromium", "nc", "tests/browser/node_modules")]
+#[test]
+#[ignore = "slow: drives Chromium for half a minute or more"]
 fn names_languages_and_input_methods() {
     run("input.test.js", None);
 }

@@ -1,12 +1,15 @@
 // The list of conversations and people. Only the rows on the screen and AROUND more on each side are elements, so that
 // 5,000 people cost no more than 30. The list is a single stop for the Tab key; arrow keys move inside it.
 
-import { element, isComposing, nameNode, setText } from "./dom.js";
+import { element, isComposing, nameNode, setText, shown } from "./dom.js";
 import { fold } from "./protocol.js";
+import { harmless, split } from "./text.js";
 import { WORDS } from "./words.js";
 
 /** The title of the conversation with everyone, in all languages of the page. */
 const ROOM_WORDS = new Set(Object.values(WORDS).map(({ everyone }) => fold(everyone)));
+/** Number of last characters that are shown of a name that does not fit: two names may have the same beginning. */
+const NAME_END = 7;
 /** Number of rows beyond the screen, above and below, that are elements. */
 const AROUND = 6;
 /** Time in milliseconds for which rows stay in place after the mouse moved over them, before a likely click. */
@@ -21,6 +24,8 @@ export class ListView {
   #height = 40;
   #ids = 0;
   #rowOf = new WeakMap();
+  /** Rows whose names have not been compared with their room. */
+  #filled = new Set();
   /** Time until which rows stay in place, on the clock of `performance.now()`. */
   #heldUntil = 0;
   /** Timer that shows the rows that arrived while rows stayed in place. */
@@ -94,6 +99,7 @@ export class ListView {
   #measure() {
     const height = Number.parseFloat(getComputedStyle(this.list).getPropertyValue("--row"));
     if (height > 0) this.#height = height;
+    for (const node of this.#made.values()) this.#filled.add(node);
     this.#show(this.#rows, this.current);
   }
 
@@ -119,6 +125,7 @@ export class ListView {
       node.remove();
       this.#made.delete(id);
     }
+    this.#cutNames();
     this.#mark();
   }
 
@@ -153,10 +160,10 @@ export class ListView {
     node.dataset.looks = looks;
     node.classList.toggle("away", !row.here);
     node.classList.toggle("everyone", row.name === "");
-    const parts = [
-      element("span", "dot"),
-      row.name === "" ? element("span", "name", say("everyone")) : nameNode(row.name),
-    ];
+    const parts = [element("span", "dot")];
+    if (row.name === "") parts.push(element("span", "name", say("everyone")));
+    else parts.push(nameNode(row.name));
+    this.#filled.add(node);
     if (row.name === "") parts.push(element("span", "aside", say("room")));
     // The server does not stop a client from using the title of the conversation with everyone as its name.
     else if (ROOM_WORDS.has(fold(row.name))) parts.push(element("span", "aside", say("person")));
@@ -171,6 +178,16 @@ export class ListView {
       parts.push(badge);
     }
     node.replaceChildren(...parts);
+  }
+
+  /** Cuts the names that do not fit. All are read before any is changed, so that the layout is computed once. */
+  #cutNames() {
+    const names = [...this.#filled].map((node) => node.querySelector("bdi.name:not(.cut)"));
+    this.#filled.clear();
+    for (const node of names.filter((name) => name && name.scrollWidth > name.clientWidth)) {
+      const { name } = this.#rowOf.get(node.parentNode);
+      node.replaceWith(...cutName(name));
+    }
   }
 
   #focused() {
@@ -233,4 +250,13 @@ export class ListView {
     this.#active = this.#rows.findIndex(({ key }) => key === row.key);
     this.choose(row);
   }
+}
+
+/** A name without its middle, and the whole name for screen readers. */
+function cutName(name) {
+  const parts = split(name, NAME_END).map((part) => element("span", "", ...shown(part)));
+  const node = element("bdi", "name cut", ...parts);
+  node.title = harmless(name);
+  node.setAttribute("aria-hidden", "true");
+  return [node, element("span", "unseen", harmless(name))];
 }

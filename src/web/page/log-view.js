@@ -5,6 +5,7 @@ import { size } from "./files.js";
 import { listenButton } from "./player.js";
 import { isAudio } from "./streams.js";
 import { serverWords } from "./server-words.js";
+import { harmless } from "./text.js";
 
 /** Maximum number of entries that are elements at a time. */
 export const WINDOW = 200;
@@ -223,8 +224,12 @@ export class LogView {
       row.childElementCount === 0;
     row.classList.toggle("continued", follows);
     const by = element("span", "by");
-    if (entry.by !== "") by.append(nameNode(entry.by));
-    else if (entry.kind === "server" || entry.kind === "error") by.append(this.words.say("serverSays"));
+    if (entry.by !== "") {
+      by.append(nameNode(entry.by));
+      by.title = harmless(entry.by);
+    } else if (entry.kind === "server" || entry.kind === "error") {
+      by.append(this.words.say("serverSays"));
+    }
     // Shown only when late: usually the answer arrives before a user could read this.
     const isLate = entry.late ?? false;
     row.classList.toggle("late", isLate);

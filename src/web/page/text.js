@@ -47,6 +47,18 @@ function spelling(text) {
   return places;
 }
 
+/** Splits a text into what users see as single characters. */
+const letters = Intl.Segmenter
+  ? (text) => Array.from(new Intl.Segmenter().segment(text), ({ segment }) => segment)
+  : (text) => [...text];
+
+/** Splits a name before its last `most` characters, or in its middle if it is short. */
+export function split(name, most) {
+  const all = letters(name);
+  const place = Math.max(all.length - most, Math.ceil(all.length / 2));
+  return [all.slice(0, place).join(""), all.slice(place).join("")];
+}
+
 /** Splits a text into { text } and { mark }; a mark such as `U+202E` replaces an invisible character. */
 export function pieces(text) {
   const found = [];
