@@ -1,13 +1,16 @@
 //! Tests of the page in a real browser: runs `tests/browser/`, some of the files against a server of their own.
 
 use std::{
+    ffi::OsString,
     fs,
     net::TcpListener,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
 use arauto_needs::needs;
+use arauto_protocol::hidden::hidden;
 use tempfile::TempDir;
 
 use crate::cli::without_settings;
@@ -69,18 +72,26 @@ fn free_port() -> u16 {
     ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }
 
-/// Runs a test file with `node --test`. The reporter repeats failed tests at the end of its output.
+/// Runs a test file with `node --test`, against this server if it needs one.
 fn run(file: &str, server: Option<&Restartable>) {
+    let Some(server) = server else { return run_with(file, []) };
+    run_with(
+        file,
+        [
+            ("ARAUTO_URL", format!("http://127.0.0.1:{}/", server.web).into()),
+            ("ARAUTO_TCP", server.tcp.to_string().into()),
+            ("ARAUTO_RESTART", format!("sh '{}'", server.script().display()).into()),
+            ("ARAUTO_CLOSE", "1".into()),
+        ],
+    );
+}
+
+/// Runs a test file with these variables. The reporter repeats failed tests at the end of its output.
+fn run_with<const COUNT: usize>(file: &str, variables: [(&str, OsString); COUNT]) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
     let mut node = Command::new("node");
     node.current_dir(&folder).args(["--test", "--test-reporter=spec", file]).stdin(Stdio::null());
-    if let Some(server) = server {
-        node.env("ARAUTO_URL", format!("http://127.0.0.1:{}/", server.web))
-            .env("ARAUTO_TCP", server.tcp.to_string())
-            .env("ARAUTO_RESTART", format!("sh '{}'", server.script().display()))
-            .env("ARAUTO_CLOSE", "1");
-    }
-    let output = node.output().unwrap();
+    let output = node.envs(variables).output().unwrap();
     assert!(
         output.status.success(),
         "{}\n{}",
@@ -157,6 +168,51 @@ fn a_page_is_right_again_after_a_cut() {
 #[ignore = "slow: drives Chromium for half a minute or more"]
 fn a_server_that_stops_answering_is_noticed() {
     run("liveness.test.js", None);
+}
+
+/// Texts in which each character takes the place of `X`: it may be hidden, or another one needed because of it.
+const CONTEXTS: [&str; 14] = [
+    "X",
+    "aXb",
+    "سXس",
+    "❤X",
+    "葛X",
+    "ᠠX",
+    "X\u{200c}",
+    "\u{200c}X",
+    "X\u{301}\u{200d}",
+    "X\u{200c}X",
+    "👩\u{200d}X",
+    "X\u{fe0f}\u{200d}💻",
+    "X\u{fe0f}X\u{e0100}X\u{180b}",
+    "\u{1f3f4}\u{e0067}XX\u{e007f}",
+];
+
+/// Characters that are compared: of the ideographs, the first of those that a long range holds.
+const COMPARED: [RangeInclusive<char>; 2] = ['\u{1}'..='\u{200ff}', '\u{e0000}'..='\u{e0fff}'];
+
+/// The compared characters, and the contexts with those that the server refuses in them, in JSON.
+fn refused() -> serde_json::Value {
+    let is_refused =
+        |context: &str, c: char| hidden(&context.replace('X', c.encode_utf8(&mut [0; 4]))).next().is_some();
+    let refused = |context: &str| -> Vec<u32> {
+        let compared = COMPARED.into_iter().flatten();
+        compared.filter(|c| is_refused(context, *c)).map(u32::from).collect()
+    };
+    let contexts =
+        CONTEXTS.map(|context| serde_json::json!({ "context": context, "refused": refused(context) }));
+    let compared = COMPARED.map(|range| (u32::from(*range.start()), u32::from(*range.end())));
+    serde_json::json!({ "compared": compared, "contexts": contexts })
+}
+
+#[needs("node", "chromium", "nc", "tests/browser/node_modules")]
+#[test]
+#[ignore = "slow: drives Chromium for half a minute or more"]
+fn the_page_holds_back_what_the_server_refuses() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hidden.json");
+    fs::write(&file, refused().to_string()).unwrap();
+    run_with("hidden.test.js", [("ARAUTO_HIDDEN", file.into_os_string())]);
 }
 
 #[needs("node", "chromium", "nc", "tests/browser/node_modules")]

@@ -32,6 +32,7 @@ assets! {
     "/entrance.js": "entrance.js" as SCRIPT;
     "/explain.js": "explain.js" as SCRIPT;
     "/files.js": "files.js" as SCRIPT;
+    "/hidden.js": "hidden.js" as SCRIPT;
     "/icon.svg": "icon.svg" as PICTURE;
     "/list-view.js": "list-view.js" as SCRIPT;
     "/liveness.js": "liveness.js" as SCRIPT;

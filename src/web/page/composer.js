@@ -3,7 +3,7 @@
 import { byId, isComposing, renew, setText } from "./dom.js";
 import { forbidden, lines } from "./protocol.js";
 import { serverWords } from "./server-words.js";
-import { read, typed } from "./short-forms.js";
+import { hiddenIn, read, typed } from "./short-forms.js";
 import { harmless } from "./text.js";
 
 /** Share of the length limit above which the number of bytes is shown. */
@@ -145,13 +145,19 @@ export class Composer {
     const { limit } = this.chat;
     const over = this.#longest(said) - limit;
     if (over > 0) return say("tooLong", { over: this.#number(over), most: this.#number(limit) });
-    for (const line of said) {
-      const found = forbidden(line);
-      if (found) {
-        const code = `U+${found.code.toString(16).toUpperCase().padStart(4, "0")}`;
-        return say("forbidden", { place: found.place, code });
-      }
+    for (const [index, line] of said.entries()) {
+      const why = this.#refusal(line, actions[index]);
+      if (why !== "") return said.length > 1 ? say("inMessage", { number: this.#number(index + 1), why }) : why;
     }
     return "";
+  }
+
+  /** The reason why the server would refuse a character of a line, or "". */
+  #refusal(line, action) {
+    const control = forbidden(line);
+    const found = control ?? hiddenIn(line, action);
+    if (!found) return "";
+    const code = `U+${found.code.toString(16).toUpperCase().padStart(4, "0")}`;
+    return this.words.say(control ? "forbidden" : "hidden", { place: found.place, code });
   }
 }

@@ -1,6 +1,7 @@
 // Parses lines that begin with a slash as the server does (docs/protocol.md, "Short forms"). A line that looks like a
 // short form is never sent as text: for an unknown or incomplete one, the page shows the server's error text. No DOM.
 
+import { firstHidden } from "./hidden.js";
 import { ALL_CLIENTS, NO_DATA, SERVER, write } from "./protocol.js";
 import { isHidden } from "./text.js";
 
@@ -56,6 +57,22 @@ export function read(line) {
 export function typed(text) {
   const { before, rest } = cut(text);
   return SLASHED.test(rest) ? `${before}/${rest}` : text;
+}
+
+/**
+ * The first hidden character of what would be sent: { place, code }, with its place in the typed line from 1; null if
+ * there is none. `action` is what `read` made of the line.
+ */
+export function hiddenIn(typedLine, action) {
+  const sent = [...(action.text ?? `${action.to} ${action.data}`)];
+  const index = firstHidden(sent.join(""));
+  if (index < 0) return null;
+  const character = sent[index];
+  // The line holds the same characters in the same order; before a short form, there may be others, which are not sent.
+  const from = action.text === undefined ? [...cut(typedLine).before].length : 0;
+  let before = sent.slice(0, index).filter((other) => other === character).length;
+  const place = [...typedLine].findIndex((other, at) => at >= from && other === character && (before -= 1) < 0);
+  return { place: place + 1, code: character.codePointAt(0) };
 }
 
 /** The message that requests this operation. */
