@@ -159,12 +159,16 @@ test("leaving while the connection is cut forgets as well", { skip }, async () =
   await leave(page);
 });
 
-test("a name that is refused after a cut, and then another: begins empty", { skip }, async () => {
+test("a name that is refused after a cut: deleting what is kept forgets it", { skip }, async () => {
   const page = await join(browser, server.url, "ana");
   await live(page);
   isTaken = true;
   sockets.at(-1).terminate();
   await page.locator("#name-error", { hasText: "reserved" }).waitFor();
+  await page.getByRole("button", { name: "Delete them" }).click();
+  assert.deepEqual(await traces(page), []);
+  assert.equal(await page.locator("#kept").isVisible(), false);
+  assert.equal(await page.evaluate(() => document.activeElement.id), "name");
   await isEmpty(page, "mallory");
   assert.deepEqual((await traces(page)).filter((trace) => !/^(name: bob sesame|person-\d+ data-looks: .*)$/.test(trace)), []);
   await leave(page);

@@ -46,7 +46,6 @@ const clock = {
 };
 
 const room = byId("chat");
-let wasCut = false;
 let listedAt = 0;
 let isDue = false;
 let streamsAt = 0;
@@ -70,7 +69,7 @@ const connection = new Connection({
 });
 const chat = new Chat({ send: (line) => connection.send(line), now: clock.now, told });
 const { conversations } = chat;
-const entrance = new Entrance(connection, words);
+const entrance = new Entrance(connection, words, () => chat.me);
 const announcer = new Announcer(byId("announcements"), say);
 const banner = new Banner(connection, words, focusTalk);
 const liveness = new Liveness(connection, chat, banner);
@@ -121,7 +120,6 @@ function changed(state, detail) {
       if (detail.left) forget();
       entrance.askName(detail);
       if (detail.unreachable) explainLater();
-      wasCut = false;
       break;
     case "entering":
       if (entrance.isShown) entrance.wait();
@@ -136,12 +134,10 @@ function changed(state, detail) {
       break;
     case "cut":
       settleLeft();
-      wasCut = true;
       banner.cut(chat.me, detail);
       break;
     case "ended":
       settleLeft();
-      wasCut = true;
       if (entrance.isShown) entrance.askName(detail.closed ? { unreachable: true } : detail);
       else banner.ended(detail);
       break;
@@ -171,7 +167,6 @@ function forget() {
   setText(byId("subtitle"), "");
   byId("title").replaceChildren();
   byId("me").firstElementChild.textContent = "";
-  wasCut = false;
   show(conversations.everyone);
   drawNow();
 }
@@ -183,11 +178,8 @@ function settleLeft() {
 }
 
 function joined(name) {
-  if (chat.me !== null && chat.me !== name) forget();
-  chat.entered(name);
+  if (chat.entered(name)) commands.forget();
   chat.askLimits();
-  const isBack = wasCut;
-  wasCut = false;
   listedAt = 0;
   isDue = true;
   streamsAt = 0;
@@ -198,18 +190,6 @@ function joined(name) {
     entrance.hide();
     open(conversations.current);
     composer.focus();
-  }
-  if (isBack) {
-    conversations.append(conversations.everyone, {
-      kind: "note",
-      by: "",
-      mine: false,
-      text: "cameBack",
-      name,
-      at: clock.now(),
-      to: "me",
-      state: null,
-    });
   }
   look();
 }

@@ -47,11 +47,30 @@ export class Chat {
     this.#told = told;
   }
 
-  /** Handles that the connection was joined under this name. */
+  /**
+   * Handles that the connection was joined under this name. After a cut, all conversations stay. Returns whether the
+   * user has another name than before.
+   */
   entered(name) {
+    const was = this.me;
     this.me = name;
     this.outstanding.clear();
     this.people.heard(name);
+    const isRenamed = was !== null && !this.isMe(fold(was));
+    if (isRenamed) this.#renamed(was, name);
+    if (was !== null) this.note(this.conversations.everyone, isRenamed ? "cameBackAs" : "cameBack", { name, was });
+    return isRenamed;
+  }
+
+  /** Handles that the user has another name: somebody else may have the old one. */
+  #renamed(was, name) {
+    this.people.gone(was);
+    this.#typedIn.clear();
+    this.conversations.rename(was, name);
+    // From the oldest, so that the order of conversations stays.
+    for (const conversation of this.conversations.persons().reverse()) {
+      if (conversation.size > 0) this.note(conversation, "nameNow", { name, was });
+    }
   }
 
   /** Handles the end of the connection. Unanswered messages stay, marked as `unsure`: they may not have arrived. */

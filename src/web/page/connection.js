@@ -89,6 +89,12 @@ export class Connection {
     this.#leave();
   }
 
+  /** Gives up joining under this name. Unlike after `cancel`, the user has not left. */
+  abandon() {
+    this.#forget();
+    this.#leave({});
+  }
+
   /** Sends a message; false if the connection is not joined or has more than WAITING_BYTES unsent. */
   send(line) {
     const ready = this.state === "joined" && this.#socket?.readyState === 1;
@@ -192,11 +198,11 @@ export class Connection {
     }
   }
 
-  #leave() {
+  #leave(detail = { left: true }) {
     this.#wasJoined = false;
     this.#name = "";
     this.#password = null;
-    this.#set("idle", { left: true });
+    this.#set("idle", detail);
   }
 
   #refused(why) {

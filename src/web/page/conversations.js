@@ -70,6 +70,19 @@ export class Conversation {
     this.first += this.#entries.splice(0, count).length;
   }
 
+  /** Adds the entries and the draft of another conversation. All entries are numbered anew, in the order of time. */
+  absorb(other) {
+    const unread = [this, other].filter((one) => one.unread > 0).map((one) => one.at(one.#unreadFrom));
+    this.#entries = [...this.#entries, ...other.#entries].sort((one, next) => one.at - next.at);
+    this.first = 0;
+    this.#entries.forEach((entry, seq) => Object.assign(entry, { seq }));
+    this.#unreadFrom = Math.min(...unread.map((entry) => entry?.seq ?? 0));
+    this.unread += other.unread;
+    this.newFrom = null;
+    this.draft = [this.draft, other.draft].filter((draft) => draft !== "").join("\n");
+    this.turn = Math.max(this.turn, other.turn);
+  }
+
   /** Counts an entry of this conversation as unread. Entries between unread ones may be the user's own. */
   addUnread({ seq }) {
     if (this.unread === 0) this.#unreadFrom = seq;
@@ -119,6 +132,23 @@ export class Conversations {
     }
     conversation.name = name;
     return conversation;
+  }
+
+  /**
+   * Moves the user's conversation with themselves to their new name, because somebody else may have the old one. With a
+   * conversation that there is under the new name, it becomes one.
+   */
+  rename(was, name) {
+    const own = this.#byKey.get(fold(was));
+    if (!own) return;
+    this.#byKey.delete(own.key);
+    own.key = fold(name);
+    own.name = name;
+    const other = this.#byKey.get(own.key);
+    this.#byKey.set(own.key, own);
+    if (!other) return;
+    if (this.current === other) this.current = own;
+    own.absorb(other);
   }
 
   append(conversation, entry) {

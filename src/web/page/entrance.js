@@ -1,14 +1,16 @@
 // The forms for the name, and for the password if the name has an account. Each shows the server's refusals below its
-// field.
+// field. After a cut, they also say that the conversations stay, whatever the name.
 
 import { byId, isComposing, nameNode, renew, sentence, setText } from "./dom.js";
 import { serverWords } from "./server-words.js";
 import { harmless } from "./text.js";
 
 export class Entrance {
-  constructor(connection, words) {
+  /** `kept()` is the name under which the page has conversations, or null. */
+  constructor(connection, words, kept) {
     this.connection = connection;
     this.words = words;
+    this.kept = kept;
     this.root = byId("entrance");
     this.nameForm = byId("name-form");
     this.passwordForm = byId("password-form");
@@ -28,7 +30,8 @@ export class Entrance {
       event.preventDefault();
       this.#givePassword();
     });
-    byId("other-name").addEventListener("click", () => connection.cancel());
+    byId("other-name").addEventListener("click", () => this.#otherName());
+    byId("kept-delete").addEventListener("click", () => connection.cancel());
     this.nameForm.addEventListener("input", () => this.#complain("name", ""));
     this.passwordForm.addEventListener("input", () => this.#complain("password", ""));
   }
@@ -81,6 +84,16 @@ export class Entrance {
     this.root.hidden = false;
     this.nameForm.hidden = form !== this.nameForm;
     this.passwordForm.hidden = form !== this.passwordForm;
+    const name = this.kept();
+    const hint = name === null ? [] : sentence(this.words.raw("kept"), { name: nameNode(name) });
+    byId("kept").hidden = name === null;
+    byId("kept-hint").replaceChildren(...hint);
+  }
+
+  #otherName() {
+    this.#renewPassword();
+    if (this.kept() === null) this.connection.cancel();
+    else this.connection.abandon();
   }
 
   #enter() {

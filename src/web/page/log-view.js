@@ -253,6 +253,7 @@ export class LogView {
     const { say, language } = this.words;
     if (entry.kind === "note") {
       const values = { name: nameNode(entry.name ?? ""), file: nameNode(entry.file ?? "") };
+      values.was = nameNode(entry.was ?? "");
       values.why = element("bdi", "", ...shown(entry.why ?? ""));
       values.count = (entry.count ?? 0).toLocaleString(this.words.locale);
       what.append(element("p", "text", ...sentence(this.words.raw(entry.text), values)));
