@@ -28,6 +28,7 @@ assets! {
     "/composer.js": "composer.js" as SCRIPT;
     "/connection.js": "connection.js" as SCRIPT;
     "/conversations.js": "conversations.js" as SCRIPT;
+    "/deliveries.js": "deliveries.js" as SCRIPT;
     "/dom.js": "dom.js" as SCRIPT;
     "/entrance.js": "entrance.js" as SCRIPT;
     "/explain.js": "explain.js" as SCRIPT;

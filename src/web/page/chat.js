@@ -2,6 +2,7 @@
 // send. No DOM, and no network but the `send` function that it is given.
 
 import { Conversations } from "./conversations.js";
+import { Deliveries, SAID } from "./deliveries.js";
 import { addPart, listing } from "./files.js";
 import { Outstanding } from "./outstanding.js";
 import { People } from "./people.js";
@@ -20,7 +21,6 @@ const MARK = "done so far";
 const UNANSWERED = new Set(["broadcast_not_me", "private_message", "list_clients", "list_streams"]);
 /** Matches texts of the server about a message that it did not carry out. */
 const NOT_TAKEN = /was not sent|was dropped|is no message|SENDER is/;
-const SAID = new Set(["broadcast", "broadcast_not_me", "private_message", "echo"]);
 
 export class Chat {
   #send;
@@ -42,6 +42,10 @@ export class Chat {
     this.people = new People();
     this.streams = new Streams();
     this.outstanding = new Outstanding();
+    this.deliveries = new Deliveries(this.outstanding, {
+      append: (conversation, entry) => this.#append(conversation, entry, true),
+      changed: (conversation, entry) => told("changed", conversation, entry),
+    });
     this.#send = send;
     this.#now = now;
     this.#told = told;
@@ -76,12 +80,7 @@ export class Chat {
   /** Handles the end of the connection. Unanswered messages stay, marked as `unsure`: they may not have arrived. */
   left() {
     for (const item of this.outstanding.clear()) {
-      if (!SAID.has(item.kind)) continue;
-      if (item.entry.seq === undefined) this.#unconfirmed(item);
-      else {
-        Object.assign(item.entry, { state: "unsure", late: false });
-        this.#told("changed", item.conversation, item.entry);
-      }
+      if (SAID.has(item.kind)) this.deliveries.settle(item, "unsure");
     }
     this.people.abandon();
     this.streams.forget();
@@ -96,17 +95,6 @@ export class Chat {
     this.streams.forget();
     this.outstanding.clear();
     this.#typedIn.clear();
-  }
-
-  /** Marks messages that were sent by this time and are not answered as late. Returns whether there are any. */
-  markLate(before) {
-    const late = this.outstanding.all(({ entry }) => entry && entry.at <= before);
-    for (const { conversation, entry } of late) {
-      if (entry.late) continue;
-      entry.late = true;
-      this.#told("changed", conversation, entry);
-    }
-    return late.length > 0;
   }
 
   /** Sends a mark to find out whether the server still answers. */
@@ -321,7 +309,7 @@ export class Chat {
     const mine = this.isMe(fold(by));
     const conversation = to === "me" ? this.conversations.with(by) : everyone;
     if (mine && to === "all") {
-      this.#confirm(this.outstanding.take(({ kind, entry }) => kind === "broadcast" && entry.text === text));
+      this.deliveries.confirm(this.outstanding.take(({ kind, entry }) => kind === "broadcast" && entry.text === text));
     }
     this.#append(conversation, { ...this.#entry("said", text), by, mine, to }, mine);
   }
@@ -332,17 +320,14 @@ export class Chat {
       this.#marked(this.outstanding.answered(fits));
       return;
     }
-    this.#confirm(this.outstanding.take(fits));
+    this.deliveries.confirm(this.outstanding.take(fits));
     const conversation = this.conversations.with(this.me);
     this.#append(conversation, { ...this.#entry("said", text), by: this.me, mine: true }, true);
   }
 
   /** Handles a mark that came back: requests before it are done, and a broadcast that has not come back never will. */
   #marked(done) {
-    for (const item of done) {
-      if (item.entry && item.entry.seq === undefined) this.#unconfirmed(item);
-      else if (item.entry) this.#isOnTime(item);
-    }
+    for (const item of done) this.deliveries.passed(item);
     if (done.some(({ kind }) => kind === "list_clients")) {
       this.people.finish();
       this.#told("people", null, null);
@@ -352,21 +337,6 @@ export class Chat {
       this.#told("listed", null, null);
     }
     if (this.outstanding.all(({ kind }) => UNANSWERED.has(kind)).length > 0) this.#mark();
-  }
-
-  #confirm(item) {
-    if (item) remove(item.conversation.pending, item.entry);
-  }
-
-  #isOnTime({ conversation, entry }) {
-    if (!entry.late) return;
-    entry.late = false;
-    this.#told("changed", conversation, entry);
-  }
-
-  #unconfirmed({ conversation, entry }, state = "unsure", why = null) {
-    remove(conversation.pending, entry);
-    this.#append(conversation, Object.assign(entry, { state, why, late: false }), true);
   }
 
   /** Answers a person's request for files or sound, which a browser does not have. */
@@ -431,10 +401,7 @@ export class Chat {
     const item = this.outstanding.take(fits) ?? this.outstanding.take(({ kind }) => kind === operation);
     const conversation = item?.conversation ?? this.conversations.get(key) ?? this.conversations.everyone;
     if (operation === "play") this.streams.cannot(name, "");
-    if (item?.entry) {
-      Object.assign(item.entry, { state: "failed", late: false });
-      this.#told("changed", conversation, item.entry);
-    }
+    if (item?.entry) this.deliveries.settle(item, "failed");
     this.#append(conversation, this.#entry("error", why));
   }
 
@@ -446,28 +413,9 @@ export class Chat {
       this.#told("close", null, { why });
       return;
     }
-    const waiting = this.outstanding.all(({ kind }) => SAID.has(kind));
-    const conversation =
-      waiting[0]?.conversation ?? this.outstanding.newest?.conversation ?? this.conversations.current;
-    if (NOT_TAKEN.test(why)) this.#notTaken(waiting, why);
+    const first = this.deliveries.waiting[0] ?? this.outstanding.newest;
+    const conversation = first?.conversation ?? this.conversations.current;
+    if (NOT_TAKEN.test(why)) this.deliveries.refused(why);
     this.#append(conversation, this.#entry("error", why));
   }
-
-  /** Marks the message that the server did not carry out as failed, if it is clear which one it was. */
-  #notTaken(waiting, why) {
-    const all = waiting.every(({ kind }) => kind === "broadcast");
-    if (waiting.length === 0 || (waiting.length > 1 && !all)) return;
-    const item = this.outstanding.take((candidate) => candidate === waiting[0]);
-    if (item.entry.seq === undefined) {
-      this.#unconfirmed(item, "failed", why);
-    } else {
-      Object.assign(item.entry, { state: "failed", late: false });
-      this.#told("changed", item.conversation, item.entry);
-    }
-  }
-}
-
-function remove(array, item) {
-  const place = array.indexOf(item);
-  if (place >= 0) array.splice(place, 1);
 }

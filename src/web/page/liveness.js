@@ -30,7 +30,7 @@ export class Liveness {
     if (now - this.#checkedAt > ASLEEP_MS) this.#awakeAt = now;
     this.#checkedAt = now;
     const chat = this.#chat;
-    const isLate = chat.markLate(now - LATE_MS);
+    const isLate = chat.deliveries.markLate(now - LATE_MS);
     const heardAt = Math.max(this.#connection.lastHeard, this.#awakeAt);
     const { askedAt } = chat;
     const silence = askedAt === null ? 0 : now - Math.max(askedAt, heardAt);
