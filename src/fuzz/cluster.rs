@@ -52,7 +52,7 @@ impl Table for Names {
         u64::from(*self.0.entry(name).or_insert(bearer) == bearer)
     }
 
-    fn end_of(&mut self, instance: Instance, _: u64) {
+    fn end_of(&mut self, instance: Instance, _: Context) {
         self.0.retain(|_, (bearer, _)| *bearer != instance);
     }
 

@@ -17,7 +17,7 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     encoding::decoded,
@@ -159,15 +159,14 @@ pub struct Config {
     pub timing: Timing,
 }
 
-/// A node. `T` are the program's tables.
+/// A node. `E` is an entry of the program's tables, which the program keeps and lends to each call that reads them.
 #[derive(Debug)]
-pub struct Node<T: Table> {
+pub struct Node<E> {
     config: Config,
     instance: Instance,
     stage: Stage,
     state: State,
-    table: T,
-    window: Window<T::Entry>,
+    window: Window<E>,
     ahead: Ahead,
     liveness: Liveness,
     is_connected: bool,
@@ -180,18 +179,15 @@ pub struct Node<T: Table> {
     actions: Vec<Action>,
 }
 
-impl<T: Table> Node<T>
-where
-    T::Entry: Serialize,
-{
+impl<E: Serialize + DeserializeOwned> Node<E> {
     /// A node that begins. `instance` is random.
-    pub fn new(config: Config, instance: Instance, table: T, now: Now) -> Self {
+    #[must_use]
+    pub fn new(config: Config, instance: Instance, now: Now) -> Self {
         Self {
             config,
             instance,
             stage: Stage::Asking { again_at: now.boot },
             state: State::new(0),
-            table,
             window: Window::new(now),
             ahead: Ahead::default(),
             liveness: Liveness::default(),
@@ -209,33 +205,31 @@ where
     }
 
     /// The state.
+    #[must_use]
     pub fn state(&self) -> &State {
         &self.state
     }
 
-    /// The program's tables.
-    pub fn table(&self) -> &T {
-        &self.table
-    }
-
     /// The number of this run.
+    #[must_use]
     pub fn instance(&self) -> Instance {
         self.instance
     }
 
     /// Whether the node serves clients and is not cut off.
+    #[must_use]
     pub fn serves(&self) -> bool {
         matches!(self.stage, Stage::Ready { serves: true, .. })
     }
 
     /// Whether the program may read from clients now. To be asked before the first read after a pause of the process.
-    pub fn may_read(&mut self, now: Now) -> bool {
-        self.tick(now);
+    pub fn may_read(&mut self, now: Now, table: &impl Table<Entry = E>) -> bool {
+        self.tick(now, table);
         matches!(self.stage, Stage::Ready { serves: true, holds: false })
     }
 
     /// Appends an entry for a client. Returns whether it is short enough for a frame.
-    pub fn append(&mut self, entry: T::Entry) -> bool {
+    pub fn append(&mut self, entry: E) -> bool {
         self.window.push(Entry::Table(entry))
     }
 
@@ -245,7 +239,7 @@ where
     }
 
     /// Leaves the cluster, after what was appended.
-    pub fn leave(&mut self, now: Now) {
+    pub fn leave(&mut self, now: Now, table: &impl Table<Entry = E>) {
         match self.stage {
             Stage::Ended | Stage::Leaving { .. } => return,
             Stage::Ready { .. } => {
@@ -253,20 +247,20 @@ where
             }
             _ => self.stop(End::Left),
         }
-        self.tick(now);
+        self.tick(now, table);
     }
 
     /// The connection to the log's server has broken, or is there again.
-    pub fn connection(&mut self, is_connected: bool, now: Now) {
+    pub fn connection(&mut self, is_connected: bool, now: Now, table: &impl Table<Entry = E>) {
         self.is_connected = is_connected;
-        self.tick(now);
+        self.tick(now, table);
     }
 
     /// The newest message of the log has this position and age; 0 and any age, if the log is empty.
-    pub fn end_of_log(&mut self, position: u64, age: Duration, now: Now) {
+    pub fn end_of_log(&mut self, position: u64, age: Duration, now: Now, table: &impl Table<Entry = E>) {
         self.ahead.hear_of(position);
         if !matches!(self.stage, Stage::Asking { .. }) {
-            self.tick(now);
+            self.tick(now, table);
             return;
         }
         // Older messages are part of a donor's state, or belong to a cluster that is gone.
@@ -277,21 +271,47 @@ where
             self.state = State::new(position);
             self.join(now);
         }
-        self.tick(now);
+        self.tick(now, table);
     }
 
     /// A message of the log, in whatever order.
-    pub fn message(&mut self, position: u64, node: NodeName, bytes: Vec<u8>, now: Now) {
+    pub fn message(
+        &mut self,
+        position: u64,
+        node: NodeName,
+        bytes: Vec<u8>,
+        now: Now,
+        table: &mut impl Table<Entry = E>,
+    ) {
         self.ahead.keep(self.state.position(), position, node, bytes);
-        self.read(now);
-        self.tick(now);
+        self.read(now, table);
+        self.tick(now, table);
+    }
+
+    /// Whether the next message is here, and waits for room in the tables.
+    #[must_use]
+    pub fn has_next(&self) -> bool {
+        !matches!(self.stage, Stage::Asking { .. } | Stage::Ended)
+            && self.ahead.get(self.state.position() + 1).is_some()
+    }
+
+    /// When the newest own frame that came back was first appended: what clients sent before is carried out.
+    #[must_use]
+    pub fn ok(&self) -> Duration {
+        self.ok
+    }
+
+    /// The tables have room again: reads what has come meanwhile.
+    pub fn go_on(&mut self, now: Now, table: &mut impl Table<Entry = E>) {
+        self.read(now, table);
+        self.tick(now, table);
     }
 
     /// The log has taken a frame of this node, at this position.
-    pub fn acknowledged(&mut self, number: u64, position: u64, now: Now) {
+    pub fn acknowledged(&mut self, number: u64, position: u64, now: Now, table: &impl Table<Entry = E>) {
         self.window.acknowledge(number);
         self.ahead.hear_of(position);
-        self.tick(now);
+        self.tick(now, table);
     }
 
     /// The log begins after a message that this node has not read.
@@ -302,7 +322,7 @@ where
     }
 
     /// A piece of the state.
-    pub fn chunk(&mut self, chunk: Chunk, now: Now) {
+    pub fn chunk(&mut self, chunk: Chunk, now: Now, table: &mut impl Table<Entry = E>) {
         let Stage::Joining { hello: Some(hello), assembly, again_at, .. } = &mut self.stage else { return };
         if chunk.position != *hello {
             return;
@@ -311,26 +331,26 @@ where
         let donor = chunk.donor;
         let assembled = assembly.get_or_insert_with(|| Assembly::new(donor, *hello)).take(chunk);
         let Assembled::Whole(bytes) = assembled else { return };
-        let Ok((state, table)) = decoded::<(State, Vec<u8>)>(&bytes) else { return };
-        if state.position() != *hello || !self.table.decode(&table) {
+        let Ok((state, encoded)) = decoded::<(State, Vec<u8>)>(&bytes) else { return };
+        if state.position() != *hello || !table.decode(&encoded) {
             return;
         }
         self.state = state;
         self.liveness = Liveness::default();
         self.ahead.drop_to(self.state.position());
         self.stage = Stage::CatchingUp { says_ready: false, since: now.boot };
-        self.read(now);
-        self.tick(now);
+        self.read(now, table);
+        self.tick(now, table);
     }
 
     /// Does what is due by now. Returns when to call this again at the latest.
-    pub fn tick(&mut self, now: Now) -> Option<Duration> {
+    pub fn tick(&mut self, now: Now, table: &impl Table<Entry = E>) -> Option<Duration> {
         if matches!(self.stage, Stage::Ended) {
             return None;
         }
         self.watch(now);
         if self.is_connected {
-            self.send(now);
+            self.send(now, table);
             self.fetch(now);
         }
         self.deadline(now)

@@ -211,7 +211,7 @@ impl State {
         if let Ok(body) = body {
             self.enter(message.position, head, body, table, events, &mut outcomes);
         } else {
-            self.give_up(writer, table);
+            self.give_up(writer, writer, table);
             events.push(Event::Malformed(writer));
         }
         self.digest = self.digest.then(message.position, message.bytes, &outcomes);
@@ -246,6 +246,9 @@ impl State {
         // Only now: whether an older instance of the same node lives is judged by its frames before this one.
         if let Some(participant) = self.instances.get_mut(writer) {
             participant.newest = position;
+            if participant.is_ready && !self.is_closed {
+                table.heard(Context { writer, position, time: self.time });
+            }
         }
     }
 
@@ -268,7 +271,7 @@ impl State {
             }
             Entry::Ready => self.ready(writer, table, events),
             Entry::Bye => {
-                self.give_up(writer, table);
+                self.give_up(writer, writer, table);
                 events.push(Event::Bye(writer));
                 1
             }
@@ -279,7 +282,7 @@ impl State {
                 if !is_silent || instance == writer {
                     return 0;
                 }
-                self.give_up(instance, table);
+                self.give_up(instance, writer, table);
                 events.push(Event::Reaped { instance, by: writer });
                 1
             }
@@ -310,7 +313,7 @@ impl State {
                 events.push(Event::NameTaken(newer));
                 return 0;
             }
-            self.give_up(older, table);
+            self.give_up(older, newer, table);
             events.push(Event::Replaced { instance: older, by: newer });
         }
         if let Some(participant) = self.instances.get_mut(newer) {
@@ -320,9 +323,9 @@ impl State {
         1
     }
 
-    fn give_up(&mut self, instance: Instance, table: &mut impl Table) {
+    fn give_up(&mut self, instance: Instance, writer: Instance, table: &mut impl Table) {
         if self.instances.end(instance) {
-            table.end_of(instance, self.position);
+            table.end_of(instance, Context { writer, position: self.position, time: self.time });
         }
     }
 

@@ -20,11 +20,22 @@ pub trait Table {
     /// An entry.
     type Entry: DeserializeOwned;
 
+    /// Whether the next frame may be carried out now. If not, the node reads no further until [`Node::go_on`].
+    ///
+    /// [`Node::go_on`]: super::node::Node::go_on
+    fn has_room(&self) -> bool {
+        true
+    }
+
     /// Carries out an entry. Returns its outcome, which all nodes must compute alike.
     fn carry_out(&mut self, context: Context, entry: Self::Entry) -> u64;
 
-    /// Removes what belongs to an instance that is gone.
-    fn end_of(&mut self, instance: Instance, position: u64);
+    /// A frame of a ready instance counted, and its entries were carried out: what waits for a sign of life of the instance
+    /// waits no longer.
+    fn heard(&mut self, _context: Context) {}
+
+    /// Removes what belongs to an instance that is gone. The context is that of the frame by which it went.
+    fn end_of(&mut self, instance: Instance, context: Context);
 
     /// Begins anew, under this token.
     fn found(&mut self, token: u64);

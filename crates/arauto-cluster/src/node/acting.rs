@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Action, End, MAX_CLOCK_DIFFERENCE, MAX_HELLOS, Node, Now, Reason, Stage, window::Rest};
 use crate::{
@@ -12,10 +12,7 @@ use crate::{
     table::Table,
 };
 
-impl<T: Table> Node<T>
-where
-    T::Entry: Serialize,
-{
+impl<E: Serialize + DeserializeOwned> Node<E> {
     /// When something may be due next.
     pub(super) fn deadline(&self, now: Now) -> Option<Duration> {
         let timing = &self.config.timing;
@@ -106,7 +103,7 @@ where
     }
 
     /// Says that it is ready, or leaves, once that is its turn; and appends what is due.
-    pub(super) fn send(&mut self, now: Now) {
+    pub(super) fn send(&mut self, now: Now, table: &impl Table<Entry = E>) {
         if matches!(self.stage, Stage::Asking { .. } | Stage::Founding { .. } | Stage::Ended) {
             return;
         }
@@ -117,7 +114,7 @@ where
                 // An older instance that lives says something at once when it reads the Hello.
                 let has_older = self.state.instances().ready_of(&self.config.name, self.instance).is_some();
                 if has_older && now.boot < *since + self.config.timing.beat {
-                    return self.append_due(now);
+                    return self.append_due(now, table);
                 }
                 let difference = now.wall.abs_diff(self.state.time());
                 if u128::from(difference) > MAX_CLOCK_DIFFERENCE.as_millis() {
@@ -132,12 +129,12 @@ where
             }
             _ => {}
         }
-        self.append_due(now);
+        self.append_due(now, table);
     }
 
     /// Appends the next frame, if one is due.
-    fn append_due(&mut self, now: Now) {
-        let (state, table, stage) = (&self.state, &self.table, &self.stage);
+    fn append_due(&mut self, now: Now, table: &impl Table<Entry = E>) {
+        let (state, stage) = (&self.state, &self.stage);
         let instance = self.instance;
         let is_joining = matches!(stage, Stage::Joining { .. } | Stage::CatchingUp { .. });
         let has_state = !matches!(stage, Stage::Joining { .. });
@@ -169,7 +166,7 @@ where
             token: instance.0 ^ now.wall,
             agreed: self.config.agreed.clone(),
         };
-        let frame: Frame<T::Entry> = Frame { instance, number: 1, content: Content::Found(founding) };
+        let frame: Frame<E> = Frame { instance, number: 1, content: Content::Found(founding) };
         let Ok(bytes) = frame.encode() else { unreachable!("settings are short") };
         self.window.reset(now);
         self.state = State::new(last);
@@ -198,9 +195,10 @@ where
         self.stage = Stage::Asking { again_at: now.boot };
     }
 
-    /// Ends the node.
+    /// Ends the node. If it was to end, the program tells its clients so itself.
     pub(super) fn stop(&mut self, end: End) {
-        if matches!(self.stage, Stage::Ready { serves: true, .. }) {
+        let is_expected = matches!(end, End::Closed | End::Left);
+        if matches!(self.stage, Stage::Ready { serves: true, .. }) && !is_expected {
             self.actions.push(Action::Cut(Reason::GivenUp));
         }
         self.stage = Stage::Ended;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Action, End, Node, Now, Reason, Stage, liveness::Liveness, window::Forged};
 use crate::{
@@ -13,13 +13,10 @@ use crate::{
     table::Table,
 };
 
-impl<T: Table> Node<T>
-where
-    T::Entry: Serialize,
-{
+impl<E: Serialize + DeserializeOwned> Node<E> {
     /// Reads the messages that are next.
-    pub(super) fn read(&mut self, now: Now) {
-        while !matches!(self.stage, Stage::Asking { .. } | Stage::Ended) {
+    pub(super) fn read(&mut self, now: Now, table: &mut impl Table<Entry = E>) {
+        while table.has_room() && !matches!(self.stage, Stage::Asking { .. } | Stage::Ended) {
             let position = self.state.position() + 1;
             // What comes after its Hello is read again once it has the state.
             let message = match self.stage {
@@ -27,11 +24,18 @@ where
                 _ => self.ahead.take(position),
             };
             let Some((node, bytes)) = message else { return };
-            self.read_one(position, &node, &bytes, now);
+            self.read_one(position, &node, &bytes, now, table);
         }
     }
 
-    fn read_one(&mut self, position: u64, node: &NodeName, bytes: &[u8], now: Now) {
+    fn read_one(
+        &mut self,
+        position: u64,
+        node: &NodeName,
+        bytes: &[u8],
+        now: Now,
+        table: &mut impl Table<Entry = E>,
+    ) {
         let head = Head::read(bytes).ok();
         if let Some((head, _)) = head.filter(|(head, _)| head.instance == self.instance && !head.is_founding)
         {
@@ -41,12 +45,12 @@ where
             }
         }
         let mut events = Vec::new();
-        let verdict = self.state.read(Message { position, node, bytes }, &mut self.table, &mut events);
+        let verdict = self.state.read(Message { position, node, bytes }, table, &mut events);
         if let Stage::Joining { .. } | Stage::Founding { .. } = self.stage {
             self.watch_log(position, head, verdict, now);
         }
         for event in events {
-            self.react(position, event, now);
+            self.react(position, event, now, table);
         }
         self.liveness.note(self.state.instances(), now.boot);
     }
@@ -91,7 +95,7 @@ where
             }
             return;
         }
-        let Ok(body) = decoded::<Body<T::Entry>>(rest) else { return };
+        let Ok(body) = decoded::<Body<E>>(rest) else { return };
         if !body.is_joining {
             self.sign_of_life = now.boot;
         }
@@ -107,7 +111,7 @@ where
         }
     }
 
-    fn react(&mut self, position: u64, event: Event, now: Now) {
+    fn react(&mut self, position: u64, event: Event, now: Now, table: &impl Table<Entry = E>) {
         let own = self.instance;
         match &event {
             Event::Founded(instance) if *instance == own => {
@@ -122,7 +126,7 @@ where
                 if *joiner != own && self.has_name_of(*joiner) {
                     self.window.make_due();
                 }
-                self.give_state(position, *joiner);
+                self.give_state(position, *joiner, table);
             }
             Event::Ready(instance) if *instance == own => {
                 self.liveness.restart(now.boot);
@@ -142,11 +146,11 @@ where
     }
 
     /// Sends the state to a node that has said Hello, if it is this node's turn.
-    fn give_state(&mut self, position: u64, joiner: Instance) {
+    fn give_state(&mut self, position: u64, joiner: Instance, table: &impl Table<Entry = E>) {
         if matches!(self.stage, Stage::Ready { .. })
             && self.state.instances().donor_for(joiner) == Some(self.instance)
         {
-            let bytes = encoded(&(&self.state, self.table.encode()));
+            let bytes = encoded(&(&self.state, table.encode()));
             self.actions.push(Action::SendState { to: joiner, position, bytes });
         }
     }

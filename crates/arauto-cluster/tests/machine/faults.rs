@@ -10,7 +10,7 @@ use arauto_cluster::{
 
 use crate::{
     log::{Change, Names, Writer, enter},
-    world::{ALL, Faults, NONE, STEP, World},
+    world::{ALL, Faults, NONE, Place, STEP, World},
 };
 
 const SOON: Duration = Duration::from_mins(1);
@@ -77,7 +77,7 @@ fn a_node_that_was_cut_off_holds_then_cuts_its_clients_and_serves_again() {
         "{:?}",
         cut.saturating_sub(begin)
     );
-    world.until(SOON, "the name to be free", |world| world.places[0].node.table().by_name.is_empty());
+    world.until(SOON, "the name to be free", |world| world.places[0].table.by_name.is_empty());
     assert!(
         world.now.saturating_sub(begin) <= Duration::from_millis(7_600),
         "{:?}",
@@ -92,12 +92,13 @@ fn a_node_that_was_cut_off_holds_then_cuts_its_clients_and_serves_again() {
 fn a_frozen_node_is_given_up_and_its_clients_are_cut_before_they_are_read() {
     let mut world = three_with_ana(5);
     world.places[2].asleep_until = world.now + Duration::from_mins(1);
-    world.until(SOON, "the name to be free", |world| world.places[0].node.table().by_name.is_empty());
+    world.until(SOON, "the name to be free", |world| world.places[0].table.by_name.is_empty());
     world.enter(0, "ana");
     world.pass(Duration::from_secs(50));
     // The process wakes up: it asks whether it may read before anything of the log has come.
     let now = world.at(2);
-    assert!(!world.places[2].node.may_read(now));
+    let Place { node, table, .. } = &mut world.places[2];
+    assert!(!node.may_read(now, table));
     world.act(2);
     world.until(SOON, "all to serve again", World::all_serve);
     assert!(world.know(&["ana"]));
@@ -183,7 +184,8 @@ fn closing_ends_all_nodes_and_one_that_joins() {
 fn a_node_that_leaves_has_said_all_and_frees_its_names_at_once() {
     let mut world = three_with_ana(10);
     let now = world.at(2);
-    world.places[2].node.leave(now);
+    let Place { node, table, .. } = &mut world.places[2];
+    node.leave(now, table);
     let time = world.until(SOON, "the name to be free", |world| world.know(&[]));
     assert!(time < Duration::from_secs(1), "{time:?}");
     assert_eq!(world.places[2].ended, Some(End::Left));
@@ -218,7 +220,8 @@ fn a_program_that_writes_as_another_instance_costs_that_one_its_clients_and_noth
     world.enter(2, "ana");
     // The forged frame comes first, while the true one of this number is on its way.
     let now = world.at(2);
-    world.places[2].node.tick(now);
+    let Place { node, table, .. } = &mut world.places[2];
+    node.tick(now, table);
     world.store(2, forged);
     world.act(2);
     world.until(SOON, "a cut", |world| !world.places[2].cuts.is_empty());
@@ -244,13 +247,13 @@ fn a_state_of_many_chunks_arrives_over_a_slow_link() {
         // Long names make a long state.
         world.enter(0, &format!("{number} {}", "x".repeat(200_000)));
     }
-    world.until(SOON, "the names", |world| world.places[1].node.table().by_name.len() == 6);
+    world.until(SOON, "the names", |world| world.places[1].table.by_name.len() == 6);
     world.chunk_pace = Duration::from_secs(2);
     let joiner = world.start("n4");
     let time = world.until(SOON, "it to serve", |world| world.places[joiner].serves);
     assert!((Duration::from_secs(10)..Duration::from_secs(13)).contains(&time), "{time:?}");
     assert_eq!(world.foundings(), 1, "three nodes live meanwhile");
-    assert_eq!(world.places[joiner].node.table().by_name.len(), 6);
+    assert_eq!(world.places[joiner].table.by_name.len(), 6);
     let huge = Change::Enter(1, "x".repeat(300_000));
     assert!(!world.places[0].node.append(huge), "longer than a frame");
 }
@@ -260,18 +263,18 @@ fn what_is_missing_is_fetched_once_and_again_after_half_a_second() {
     let mut world = three(15, NONE);
     let last = world.log.len() as u64;
     let now = world.at(2);
-    let fetches = |node: &mut Node<Names>| {
+    let fetches = |node: &mut Node<Change>| {
         node.actions().into_iter().filter(|action| matches!(action, Action::Fetch(_))).collect::<Vec<_>>()
     };
-    let node = &mut world.places[2].node;
+    let Place { node, table, .. } = &mut world.places[2];
     fetches(node);
     for position in last + 3..last + 100 {
-        node.message(position, "n1".parse().unwrap(), b"junk".to_vec(), now);
+        node.message(position, "n1".parse().unwrap(), b"junk".to_vec(), now, table);
     }
     assert_eq!(fetches(node), [Action::Fetch(last + 1..=last + 2)]);
     let later = Now { boot: now.boot + Duration::from_millis(500), ..now };
-    node.tick(later);
-    node.tick(later);
+    node.tick(later, table);
+    node.tick(later, table);
     assert_eq!(fetches(node), [Action::Fetch(last + 1..=last + 2)]);
 }
 
@@ -279,20 +282,21 @@ fn what_is_missing_is_fetched_once_and_again_after_half_a_second() {
 fn a_founding_that_came_too_late_is_given_up() {
     let config = Config { name: "n1".parse().unwrap(), agreed: Agreed::default(), timing: Timing::default() };
     let now = |seconds| Now { boot: Duration::from_secs(seconds), wall: 1_000 };
-    let mut node = Node::new(config, Instance(5), Names::default(), now(0));
-    node.tick(now(0));
+    let mut node = Node::<Change>::new(config, Instance(5), now(0));
+    let table = &mut Names::default();
+    node.tick(now(0), table);
     assert_eq!(node.actions(), [Action::AskForEnd]);
-    node.end_of_log(0, Duration::ZERO, now(0));
+    node.end_of_log(0, Duration::ZERO, now(0), table);
     let [Action::Append(founding)] = &node.actions()[..] else { panic!("no founding") };
     assert!(Head::read(founding).unwrap().0.is_founding);
     // Lost: it is appended again.
-    node.tick(now(1));
+    node.tick(now(1), table);
     assert_eq!(node.actions(), [Action::Append(founding.clone())]);
     // Something else has taken its position.
-    node.message(1, "n2".parse().unwrap(), b"junk".to_vec(), now(1));
+    node.message(1, "n2".parse().unwrap(), b"junk".to_vec(), now(1), table);
     assert_eq!(node.actions(), [Action::AskForEnd]);
-    node.message(2, "n1".parse().unwrap(), founding.clone(), now(1));
-    node.end_of_log(2, Duration::ZERO, now(1));
+    node.message(2, "n1".parse().unwrap(), founding.clone(), now(1), table);
+    node.end_of_log(2, Duration::ZERO, now(1), table);
     let [Action::Append(hello)] = &node.actions()[..] else { panic!("no Hello") };
     let (head, _) = Head::read(hello).unwrap();
     assert!(!head.is_founding && head.number == 1);
@@ -349,7 +353,7 @@ fn storm(seed: u64) {
         }
     }
     for place in world.places.iter().filter(|place| place.ended.is_none()) {
-        let mut known: Vec<&String> = place.node.table().by_name.keys().collect();
+        let mut known: Vec<&String> = place.table.by_name.keys().collect();
         let mut all: Vec<&String> = expected.keys().collect();
         known.sort();
         all.sort();

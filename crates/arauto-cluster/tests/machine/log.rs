@@ -41,7 +41,7 @@ impl Table for Names {
         }
     }
 
-    fn end_of(&mut self, instance: Instance, _: u64) {
+    fn end_of(&mut self, instance: Instance, _: Context) {
         self.by_name.retain(|_, (bearer, _)| *bearer != instance);
     }
 

@@ -72,7 +72,8 @@ enum Delivery {
 
 /// A node, and what is on its way to it.
 pub struct Place {
-    pub node: Node<Names>,
+    pub node: Node<Change>,
+    pub table: Names,
     pub name: NodeName,
     deliveries: Vec<(Duration, Delivery)>,
     /// Until then, the process does nothing.
@@ -139,9 +140,10 @@ impl World {
         let name: NodeName = name.parse().unwrap();
         let config = Config { name: name.clone(), agreed, timing: Timing::default() };
         let now = Now { boot: self.now, wall: 1_700_000_000_000 };
-        let node = Node::new(config, Instance(self.instances << 8), Names::default(), now);
+        let node = Node::new(config, Instance(self.instances << 8), now);
         self.places.push(Place {
             node,
+            table: Names::default(),
             name,
             deliveries: Vec::new(),
             asleep_until: Duration::ZERO,
@@ -175,7 +177,8 @@ impl World {
     pub fn connect(&mut self, place: usize, is_connected: bool) {
         let now = self.at(place);
         self.places[place].is_connected = is_connected;
-        self.places[place].node.connection(is_connected, now);
+        let place = &mut self.places[place];
+        place.node.connection(is_connected, now, &place.table);
     }
 
     /// Lets time pass, in steps.
@@ -232,7 +235,8 @@ impl World {
             }
             self.deliver(place);
             let now = self.at(place);
-            self.places[place].node.tick(now);
+            let at = &mut self.places[place];
+            at.node.tick(now, &at.table);
             self.act(place);
             self.check(place);
         }
@@ -248,17 +252,17 @@ impl World {
         self.places[place].deliveries = later;
         for (_, delivery) in due {
             let now = self.at(place);
-            let node = &mut self.places[place].node;
+            let Place { node, table, .. } = &mut self.places[place];
             match delivery {
                 Delivery::Tail(position) => {
                     let (name, bytes, _) = self.log[usize::try_from(position - 1).unwrap()].clone();
-                    node.message(position, name, bytes, now);
+                    node.message(position, name, bytes, now, table);
                 }
-                Delivery::Acknowledged(number, position) => node.acknowledged(number, position, now),
-                Delivery::Chunk(chunk) => node.chunk(chunk, now),
+                Delivery::Acknowledged(number, position) => node.acknowledged(number, position, now, table),
+                Delivery::Chunk(chunk) => node.chunk(chunk, now, table),
                 Delivery::End => {
                     let age = self.log.last().map_or(Duration::ZERO, |(.., at)| self.now.saturating_sub(*at));
-                    node.end_of_log(self.log.len() as u64, age, now);
+                    node.end_of_log(self.log.len() as u64, age, now, table);
                 }
             }
             self.act(place);
@@ -344,13 +348,13 @@ impl World {
 
     /// All nodes with the state that are at one position have one table, and no node that serves lacks the state.
     fn check(&self, place: usize) {
-        let node = &self.places[place].node;
+        let Place { node, table, .. } = &self.places[place];
         if !node.state().is_founded() {
             return;
         }
-        let mine = node.state().checkpoint(node.table());
+        let mine = node.state().checkpoint(table);
         for other in self.places.iter().filter(|other| other.ended.is_none()) {
-            let theirs = other.node.state().checkpoint(other.node.table());
+            let theirs = other.node.state().checkpoint(&other.table);
             if other.node.state().is_founded() && theirs.position == mine.position {
                 assert_eq!(theirs, mine, "equal positions, equal states");
             }
@@ -366,6 +370,6 @@ impl World {
         self.places
             .iter()
             .filter(|place| place.ended.is_none())
-            .all(|place| place.node.table().by_name.keys().map(String::as_str).collect::<Vec<_>>() == names)
+            .all(|place| place.table.by_name.keys().map(String::as_str).collect::<Vec<_>>() == names)
     }
 }
