@@ -46,6 +46,16 @@ const OTHERS: &[(&str, &str, &str)] = &[
     ("MEDIA_LISTENERS_PER_ADDRESS", "1", "listeners_per_address = 1"),
     ("MEDIA_UNHEARD_TIMEOUT", "1s", r#"unheard_timeout = "1s""#),
     ("MONITORING_LISTEN", "[::1]:81", r#"listen = ["[::1]:81"]"#),
+    ("CLUSTER_SERVERS", "nats://a:4222, tls://[::1]:1", r#"servers = ["nats://a:4222", "tls://[::1]:1"]"#),
+    ("CLUSTER_NAME", "lab-2", r#"name = "lab-2""#),
+    ("CLUSTER_NODE", "n1", r#"node = "n1""#),
+    ("CLUSTER_CREDENTIALS", "/n1.creds", r#"credentials = "/n1.creds""#),
+    ("CLUSTER_TLS_CA", "/nats.pem", r#"tls_ca = "/nats.pem""#),
+    ("CLUSTER_REPLICAS", "3", "replicas = 3"),
+    ("CLUSTER_LOG_BYTES", "1048576", "log_bytes = 1048576"),
+    ("CLUSTER_LOG_AGE", "1h", r#"log_age = "1h""#),
+    ("CLUSTER_PATIENCE", "10s", r#"patience = "10s""#),
+    ("CLUSTER_TRUST_NATS", "true", "trust_nats = true"),
     ("LIMITS_MESSAGE_BYTES", "2048", "message_bytes = 2048"),
     ("LIMITS_NAME_TIMEOUT", "10ms", r#"name_timeout = "10ms""#),
     ("LIMITS_LINE_TIMEOUT", "0s", r#"line_timeout = "0s""#),
@@ -318,6 +328,8 @@ fn every_range_holds_at_both_ends() {
     let most = ["127.0.0.1:1"; 16].join(",");
     let too_many = ["127.0.0.1:1"; 17].join(",");
     let (names, too_many_names) = (["a"; 16].join(","), ["a"; 17].join(","));
+    let too_many_servers = ["nats://a:1"; 17].join(",");
+    let (longest, too_long) = (&*"n".repeat(32), &*"n".repeat(33));
     for (variable, within, beyond) in [
         ("SERVER_LISTEN", vec!["[::]:0", &most, ""], vec![&too_many, "127.0.0.1", "127.0.0.1:65536"]),
         ("WEB_LISTEN", vec!["[::]:0", &most, ""], vec![&too_many, "localhost:80"]),
@@ -329,6 +341,26 @@ fn every_range_holds_at_both_ends() {
         ),
         ("SERVER_WORKERS", vec!["0", "64"], vec!["-1", "65", "1.5", "99999999999999999999"]),
         ("SERVER_DRAIN_TIMEOUT", vec!["0s", "10m"], vec!["10m 1ms", "5", "-1s"]),
+        (
+            "CLUSTER_SERVERS",
+            vec![""],
+            vec![
+                "a:4222",
+                "http://a:1",
+                "nats://a",
+                "nats://a:0",
+                "nats://u:p@a:1",
+                "nats://a:1/x",
+                &too_many_servers,
+            ],
+        ),
+        ("CLUSTER_NAME", vec!["a", "lab-2", longest], vec!["", "Lab", "a.b", "a b", "ç", too_long]),
+        ("CLUSTER_NODE", vec!["", "n1", longest], vec!["N1", "n1 ", "*", too_long]),
+        ("CLUSTER_REPLICAS", vec!["1", "3"], vec!["0", "4"]),
+        ("CLUSTER_LOG_BYTES", vec!["1048576", "1099511627776"], vec!["1048575", "1099511627777"]),
+        ("CLUSTER_LOG_AGE", vec!["1m", "1day"], vec!["59s", "1day 1ms"]),
+        ("CLUSTER_PATIENCE", vec!["10s", "10m"], vec!["9s", "10m 1ms"]),
+        ("CLUSTER_TRUST_NATS", vec!["true", "false"], vec!["yes"]),
         ("LIMITS_MESSAGE_BYTES", vec!["64", "65536"], vec!["63", "65537"]),
         ("LIMITS_NAME_TIMEOUT", vec!["10ms", "1h"], vec!["9ms", "1h 1ms"]),
         ("LIMITS_LINE_TIMEOUT", vec!["0s", "1h"], vec!["1h 1ms", "-1s"]),

@@ -6,10 +6,16 @@ use super::Config;
 
 /// All combinations that do not fit together.
 pub(super) fn judge(layers: &Layers<Config>) -> Vec<ConfigError> {
-    [outbox_holds_two_messages, somewhere_is_listened, tls_has_a_certificate, required_accounts_have_a_file]
-        .into_iter()
-        .filter_map(|rule| rule(layers).err())
-        .collect()
+    [
+        outbox_holds_two_messages,
+        somewhere_is_listened,
+        tls_has_a_certificate,
+        required_accounts_have_a_file,
+        a_node_has_a_name,
+    ]
+    .into_iter()
+    .filter_map(|rule| rule(layers).err())
+    .collect()
 }
 
 /// With room for fewer than two messages, a session that is sent a message while it takes another would be ended.
@@ -73,4 +79,19 @@ fn required_accounts_have_a_file(layers: &Layers<Config>) -> Result<(), ConfigEr
     }
     let required = Config::find("accounts", "required").unwrap_or_default();
     Err(layers.refusal(required, "false, because accounts.file is not set".to_owned()))
+}
+
+/// Without a name, a node could not be told from the others; two replicas are lost with either of two servers.
+fn a_node_has_a_name(layers: &Layers<Config>) -> Result<(), ConfigError> {
+    let cluster = &layers.config.cluster;
+    let place = |key| Config::find("cluster", key).unwrap_or_default();
+    if cluster.servers.is_empty() {
+        Ok(())
+    } else if cluster.node.is_empty() {
+        Err(layers.refusal(place("node"), "a name, because cluster.servers is set".to_owned()))
+    } else if cluster.replicas == 2 {
+        Err(layers.refusal(place("replicas"), "1 or 3".to_owned()))
+    } else {
+        Ok(())
+    }
 }

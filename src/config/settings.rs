@@ -14,8 +14,8 @@ use std::{
 };
 
 use arauto_settings::layers::{
-    Addresses, Applies, ConfigError, Description, Host, HostNames, Layers, Millis, OneOf, PathOf, Ports,
-    Setting, Settings, Span, Whole, YesNo, settings,
+    Addresses, Applies, ConfigError, Description, Host, HostNames, Label, Layers, Millis, OneOf, PathOf,
+    Ports, ServerUrls, Setting, Settings, Span, Whole, YesNo, settings,
 };
 
 use super::{
@@ -168,6 +168,48 @@ settings! {
         /// HTTP, at most 16. Any client that reaches such an address can read everything; by default only this machine
         /// can. [] turns monitoring off. Requests must name the server as for the page, see web.hosts.
         listen: Vec<SocketAddr> = local(1281), ADDRESSES;
+    }
+
+    /// Section `[cluster]`: several servers as one, which share names and messages over NATS.
+    cluster: Cluster {
+        /// The NATS servers with JetStream, at most 16, such as "nats://10.0.0.1:4222"; "tls://" encrypts. []: this
+        /// server is alone, and the rest of this section has no effect.
+        /// Nodes trust each other and the NATS servers: each can read all messages, private ones included, and take any
+        /// name. NATS keeps messages in its files for log_age.
+        servers: Vec<String>, ServerUrls { schemes: &["nats", "tls"], most: 16 };
+
+        /// The name of the cluster, 1 to 32 of the characters a to z, 0 to 9 and -. Servers of one name are one.
+        name: String = "arauto".to_owned(), Label { may_be_empty: false };
+
+        /// The name of this server in the cluster, of the same form, which no other has at the same time. It must be set
+        /// where servers is.
+        node: String, Label { may_be_empty: true };
+
+        /// A file with the credentials of this server's NATS user: what `nsc` writes, the seed of an nkey, or a line
+        /// user:password. Each server needs a user of its own. "": none.
+        credentials: PathBuf, FILE;
+
+        /// Certificates, in PEM, of the authorities that sign the certificates of the NATS servers. "": those that the
+        /// system trusts.
+        tls_ca: PathBuf, FILE;
+
+        /// How many NATS servers keep the log, 1 to 3, and not 2: those are lost with either of them. With 3, the cluster
+        /// outlives the loss of one.
+        replicas: usize = 1, Whole(1..=3);
+
+        /// Bytes of the log that NATS keeps, 1048576 to 1099511627776. A server that is behind by more joins anew.
+        log_bytes: usize = GIB, Whole(MIB..=1024 * GIB);
+
+        /// How long NATS keeps a message of the log, "1m" to "1day".
+        log_age: Duration = 10 * MINUTE, Span(MINUTE..=24 * HOUR);
+
+        /// How long clients wait, connected, for a log that stands still, "10s" to "10m". Then the server disconnects
+        /// them. While NATS is out of reach, it does so after 6 s.
+        patience: Duration = 30 * SECOND, Span(10 * SECOND..=10 * MINUTE);
+
+        /// Whether to run on NATS servers of other machines that let this server's user write what only they may: true
+        /// or false.
+        trust_nats: bool, YesNo;
     }
 
     /// Section `[limits]`: sizes, times and memory.

@@ -139,11 +139,15 @@ impl Threshold {
     }
 }
 
-/// The severity of a record. Records of the HTTP library count as debug: its errors are mostly those of peers that do
-/// not speak HTTP, and must not fill the log.
+/// Libraries whose records count as debug, because they must not fill the log. Errors of the HTTP library are mostly those
+/// of peers that do not speak HTTP. The NATS client reports each attempt to connect, four a second.
+const TALKATIVE: [&str; 2] = ["actix_http", "async_nats"];
+
+/// The severity of a record.
 fn severity(record: &Record<'_>) -> slog::Level {
     // Records of `log` and `tracing` carry their module as the tag.
-    if record.tag().starts_with("actix_http") { slog::Level::Debug } else { record.level() }
+    let is_talkative = TALKATIVE.iter().any(|library| record.tag().starts_with(library));
+    if is_talkative { slog::Level::Debug } else { record.level() }
 }
 
 /// Drops records that are less severe than the threshold.

@@ -34,6 +34,7 @@ use crate::{
 mod accept;
 pub(crate) mod admission;
 mod audio;
+mod cluster;
 pub(crate) mod common;
 mod courier;
 mod delivery;
@@ -58,7 +59,7 @@ use accept::{
 };
 use admission::bans::Ledger;
 use audio::{RelayParams, RtspListener};
-use common::health::{Health, ServerPhase};
+use common::health::Health;
 pub use files::unusable_files;
 use metrics::Metrics;
 use monitoring::Watched;
@@ -278,9 +279,7 @@ impl Server {
             &workers,
             Arc::clone(&self.metrics),
             &self.log,
-        );
-        health.reach(ServerPhase::Serving);
-        systemd::ready(&self.log);
+        )?;
         let ended = supervisor.until_closed(stops, &health).await;
         for thread in workers.iter().chain(&media_thread) {
             thread.stop();

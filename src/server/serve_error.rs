@@ -29,6 +29,9 @@ pub enum ServeError {
     /// The system refused something else that is needed to start.
     #[error("cannot start: {0}")]
     Start(#[from] io::Error),
+    /// The server cannot be a node of its cluster.
+    #[error("cannot take part in the cluster: {0}")]
+    Cluster(String),
     /// A part died that the others need.
     #[error("the {0} died; the server cannot go on")]
     Died(&'static str),

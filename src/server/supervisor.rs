@@ -7,7 +7,7 @@ use std::{
 };
 
 use actix::{Actor, Addr, AsyncContext, Context, dev::channel::channel};
-use actix_rt::Arbiter;
+use actix_rt::{Arbiter, ArbiterHandle};
 use slog::{Logger, error, warn};
 use tokio::{
     sync::{
@@ -25,6 +25,7 @@ use crate::{
         accept::acceptor::{Acceptor, Limiters, Listener, MAX_HTTP_FILES, MAX_REFUSALS},
         admission::{address_limiter::AdmissionRequest, bans::Ledger, trial::MAX_TRIALS},
         audio::{self, Audio, RelayParams},
+        cluster,
         common::{
             exit_guard::{ExitGuard, SupervisorEvent},
             health::{Health, ServerPhase},
@@ -81,14 +82,28 @@ pub struct Supervisor {
     config: InForce,
     /// Number of listeners that have not ended.
     listeners: usize,
+    /// Until clients are let in.
+    door: Option<Door>,
     /// Cancelled to stop accepting.
     listening: CancellationToken,
     log: Logger,
 }
 
+/// The listeners before they are started.
+struct Door {
+    listeners: Vec<Listener>,
+    acceptor: Acceptor,
+    wanted: UnboundedReceiver<AdmissionRequest>,
+    worker: ArbiterHandle,
+    notify: UnboundedSender<SupervisorEvent>,
+}
+
 impl Supervisor {
     /// Starts a courier on each worker, and the Registry and the listeners on the first one. With one worker, no
-    /// message changes threads.
+    /// message changes threads. As a node of a cluster, the server starts its listeners once the node serves.
+    ///
+    /// # Errors
+    /// If the thread of the cluster's log cannot be started.
     pub fn build(
         config: &InForce,
         accounts: &Directory,
@@ -97,7 +112,7 @@ impl Supervisor {
         workers: &[Arbiter],
         metrics: Arc<Metrics>,
         log: &Logger,
-    ) -> Self {
+    ) -> Result<Self, ServeError> {
         let Sockets { listeners, media } = sockets;
         let (notify, events) = unbounded_channel();
         let barrier = ledger.barrier();
@@ -159,6 +174,7 @@ impl Supervisor {
             log.clone(),
             exit_guard,
         );
+        let actor = cluster::join(actor, registry.clone(), &config.get(), log)?;
         workers[0].spawn_fn(move || {
             Context::with_receiver(mailbox).run(actor);
         });
@@ -182,9 +198,8 @@ impl Supervisor {
             metrics,
             log: log.clone(),
         };
-        let listener_count = listeners.len();
-        start_listeners(listeners, &acceptor, wanted, &workers[0], &notify);
-        Self {
+        let door = Door { listeners, acceptor, wanted, worker: workers[0].handle(), notify: notify.clone() };
+        Ok(Self {
             registry,
             audio,
             events,
@@ -192,10 +207,11 @@ impl Supervisor {
             trials,
             max_sessions: u32::try_from(limits.max_sessions).unwrap_or(u32::MAX),
             config: config.clone(),
-            listeners: listener_count,
+            listeners: 0,
+            door: Some(door),
             listening,
             log: log.clone(),
-        }
+        })
     }
 
     /// Waits for the end of the server: a signal or a close request stops accepting and sends `CloseServer`; then the
@@ -208,6 +224,10 @@ impl Supervisor {
         mut stops: UnboundedReceiver<String>,
         health: &Health,
     ) -> Result<Ended, ServeError> {
+        let is_alone = self.config.get().cluster.servers.is_empty();
+        if let Some(door) = self.door.take_if(|_| is_alone) {
+            self.listeners = door.open(health, &self.log);
+        }
         let mut deadline: Option<Instant> = None;
         let (mut stopped, mut closing) = (false, false);
         loop {
@@ -222,6 +242,7 @@ impl Supervisor {
                         warn!(self.log, "exiting at once"; "by" => by);
                         return Ok(Ended::Forced);
                     }
+                    self.door = None;
                     self.begin_end(&mut deadline, health);
                     self.registry.do_send(CloseServer { by });
                 }
@@ -230,6 +251,12 @@ impl Supervisor {
                         closing = true;
                         self.begin_end(&mut deadline, health);
                     }
+                    SupervisorEvent::Serving => {
+                        if let Some(door) = self.door.take() {
+                            self.listeners = door.open(health, &self.log);
+                        }
+                    }
+                    SupervisorEvent::Refused(why) => return Err(ServeError::Cluster(why)),
                     // A cancelled listener ends once it has taken the connections that wait to be accepted.
                     SupervisorEvent::Gone("listener") if self.listening.is_cancelled() => self.listeners -= 1,
                     SupervisorEvent::Gone(part) => {
@@ -288,30 +315,31 @@ fn advertised_addresses(audio: &Audio, listeners: &[Listener]) -> AdvertisedAddr
     }
 }
 
-fn start_listeners(
-    listeners: Vec<Listener>,
-    acceptor: &Acceptor,
-    wanted: UnboundedReceiver<AdmissionRequest>,
-    worker: &Arbiter,
-    notify: &UnboundedSender<SupervisorEvent>,
-) {
-    let watched: Vec<_> = listeners
-        .into_iter()
-        .map(|listener| (listener, acceptor.clone(), ExitGuard::new("listener", notify.clone())))
-        .collect();
-    let upgrades = acceptor.clone();
-    worker.spawn_fn(move || {
-        let limiters = Rc::new(Limiters::new(Instant::now()));
-        actix_rt::spawn(upgrades.admit_all(wanted, Rc::clone(&limiters)));
-        for (listener, acceptor, exit_guard) in watched {
-            let limiters = Rc::clone(&limiters);
-            actix_rt::spawn(async move {
-                let _exit_guard = exit_guard;
-                let log = acceptor.log.clone();
-                if let Err(error) = acceptor.accept_all(listener, limiters).await {
-                    error!(log, "cannot listen"; "error" => %error);
-                }
-            });
-        }
-    });
+impl Door {
+    /// Starts the listeners, and tells that the server serves. Returns the number of listeners.
+    fn open(self, health: &Health, log: &Logger) -> usize {
+        let Self { listeners, acceptor, wanted, worker, notify } = self;
+        let listener_count = listeners.len();
+        let watched: Vec<_> = listeners
+            .into_iter()
+            .map(|listener| (listener, acceptor.clone(), ExitGuard::new("listener", notify.clone())))
+            .collect();
+        worker.spawn_fn(move || {
+            let limiters = Rc::new(Limiters::new(Instant::now()));
+            actix_rt::spawn(acceptor.admit_all(wanted, Rc::clone(&limiters)));
+            for (listener, acceptor, exit_guard) in watched {
+                let limiters = Rc::clone(&limiters);
+                actix_rt::spawn(async move {
+                    let _exit_guard = exit_guard;
+                    let log = acceptor.log.clone();
+                    if let Err(error) = acceptor.accept_all(listener, limiters).await {
+                        error!(log, "cannot listen"; "error" => %error);
+                    }
+                });
+            }
+        });
+        health.reach(ServerPhase::Serving);
+        systemd::ready(log);
+        listener_count
+    }
 }

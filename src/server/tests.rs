@@ -79,7 +79,8 @@ fn the_death_of_the_registry_ends_the_server_with_an_error() {
             &workers,
             Arc::default(),
             &log,
-        );
+        )
+        .unwrap();
         supervisor.registry().do_send(Poison);
         let (_stop, stops) = unbounded_channel();
         let ended = supervisor.until_closed(stops, &Health::default()).await;

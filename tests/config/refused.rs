@@ -38,7 +38,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("\n\n[ sever ]\n", "3:3: unknown section; did you mean [server]?", "3 | [ sever ]\n  |   ^^^^^"),
     (
         "smtp = {}\n",
-        "1:1: unknown section; there are server, tls, web, media, monitoring, limits, flood, compat, accounts, close_server, log",
+        "1:1: unknown section; there are server, tls, web, media, monitoring, cluster, limits, flood, compat, accounts, close_server, log",
         "1 | smtp = {}\n  | ^^^^",
     ),
     ("listen = \"a\"\n", "1:1: listen belongs in section [server]", "1 | listen = \"a\"\n  | ^^^^^^"),
@@ -122,6 +122,16 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "[accounts]\nfile = true\n",
         "2:8: accounts.file must be the path of a file, or \"\" for none",
         "2 | file = true\n  |        ^^^^",
+    ),
+    (
+        "[cluster]\nnode = ''\nservers = ['nats://a:4222']\n",
+        "2:8: cluster.node must be a name, because cluster.servers is set",
+        "2 | node = ''\n  |        ^^",
+    ),
+    (
+        "[cluster]\nnode = 'n1'\nreplicas = 2\nservers = ['nats://a:4222']\n",
+        "3:12: cluster.replicas must be 1 or 3",
+        "3 | replicas = 2\n  |            ^",
     ),
     ("[log]\nlevel = \"info\"\nlevel = \"info\"\n", "3:1: duplicate key", "3 | level = \"info\"\n  | ^^^^^"),
     ("[log\n", "1:5: unclosed table, expected `]`", "1 | [log\n  |     ^"),

@@ -49,6 +49,8 @@ pub mod refusal;
 pub mod reply;
 pub mod request;
 mod separator;
+#[cfg(feature = "serde")]
+mod serialized;
 pub mod short_form;
 pub mod stream_offer;
 pub mod telnet;

@@ -146,6 +146,12 @@ impl CheckedData {
     pub fn lossy(text: &str) -> Self {
         Self(replaced(Field::Data, text).into())
     }
+
+    /// A text that was checked before.
+    #[cfg(feature = "serde")]
+    pub(crate) fn checked(text: &str) -> Self {
+        Self(text.into())
+    }
 }
 
 impl Deref for CheckedData {

@@ -16,6 +16,7 @@ use super::fold::fold;
 
 /// A look of a name. A reader cannot tell two names apart that share a look.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Look(Arc<str>);
 
 /// All looks of a name: one to four.
@@ -41,6 +42,7 @@ pub struct Look(Arc<str>);
 /// # Ok::<(), arauto_protocol::NameError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Looks {
     folded: Look,
     /// Omitted if it equals `folded`.

@@ -33,6 +33,7 @@ pub const MAX_REASON_CHARS: usize = 200;
 /// # Ok::<(), arauto_protocol::NameError>(())
 /// ```
 #[derive(Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Moderation {
     /// Ends a session. Its name is free at once, and the client may return.
     Kick {
@@ -100,6 +101,7 @@ impl Moderation {
 /// assert_eq!(Target::parse("server", 489).unwrap_err().to_string(), "The name server is reserved");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Target {
     /// A name, with all that compare equal to it or look like it.
     Name {

@@ -49,6 +49,7 @@ pub struct Name {
 /// # Ok::<(), arauto_protocol::NameError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct NameKey(Arc<str>);
 
 /// Why a text is not a name. The error text is sent to the client.
@@ -163,6 +164,12 @@ impl Name {
         Ok(Self { shown, key })
     }
 
+    /// A name that was validated before, with its key.
+    #[cfg(feature = "serde")]
+    pub(crate) fn checked(shown: Arc<str>, key: NameKey) -> Self {
+        Self { shown, key }
+    }
+
     /// The name as it was typed, in NFC.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -202,6 +209,12 @@ impl Name {
 }
 
 impl NameKey {
+    /// The folded text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The key of any text. If the text is no valid name, no user has its key.
     #[must_use]
     pub fn of(text: &str) -> Self {

@@ -12,6 +12,7 @@
 /// assert!(Operation::Ban.is_for_operators());
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Operation {
     /// Returns the text to its sender.
     Echo,

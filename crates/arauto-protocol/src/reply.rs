@@ -18,7 +18,7 @@
 //! # Ok::<(), arauto_protocol::NameError>(())
 //! ```
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::{
     frame::Breach,
@@ -262,6 +262,17 @@ pub fn slow_reader(limit: usize, to: &Name, waited: Duration, window: Duration, 
          for you were unread"
     );
     disconnected(limit, Some(to), &why)
+}
+
+/// Last message of a server that is no longer sure of its place in a cluster. What was sent `since` then may be lost.
+#[must_use]
+pub fn lost_touch(limit: usize, to: Option<&Name>, since: SystemTime) -> Line {
+    let since = humantime::format_rfc3339_seconds(since).to_string();
+    let time = since.split_once('T').map_or(&*since, |(_, time)| time);
+    let why = format!(
+        "this server lost touch with the others. What you sent since {time} may not have been delivered"
+    );
+    disconnected(limit, to, &why)
 }
 
 /// Last message over a WebSocket that violated RFC 6455.

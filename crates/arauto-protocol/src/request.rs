@@ -68,6 +68,7 @@ pub enum Request {
 
 /// A message to one user.
 #[derive(Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Direct {
     /// [`Operation::PrivateMessage`], [`Operation::ListFiles`], [`Operation::Play`] or [`Operation::Stop`].
     pub operation: Operation,
@@ -263,10 +264,10 @@ impl Request {
                 Refusal::Incomplete,
                 reply::short_form_incomplete(limit, name, operation, missing),
             ),
-        }
             Err(NoShortForm::NotAlone(operation)) => {
                 Self::Refuse(Refusal::Incomplete, reply::short_form_not_alone(limit, name, operation))
             }
+        }
     }
 
     fn of(operation: Operation, destination: &str, data: &str, asker: &Asker<'_>) -> Self {

@@ -15,6 +15,7 @@
 pub mod cable;
 mod client;
 pub mod fake_server;
+pub mod nats;
 pub mod process;
 pub mod report_server;
 pub mod terminal;

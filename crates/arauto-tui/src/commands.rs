@@ -9,7 +9,7 @@ pub struct Command {
     pub word: &'static str,
     /// An example of the whole line.
     pub typed: &'static str,
-    /// What it does, for the help.
+    /// Its effect, for the help.
     pub does: &'static str,
     /// Whether the server lets only operators use it.
     pub is_for_operators: bool,

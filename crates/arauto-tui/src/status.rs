@@ -13,7 +13,7 @@ use super::{
 
 /// Below this width in columns, the server is left out.
 const COLUMNS_FOR_SERVER: u16 = 40;
-/// The same, while audio plays.
+/// Below this width, the server is left out while audio plays.
 const COLUMNS_FOR_AUDIO: u16 = 60;
 
 /// Separator of two parts.

@@ -113,10 +113,21 @@ impl Bans {
         self.list.iter().filter(move |ban| ban.holds(now))
     }
 
+    /// All bans, expired ones included, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &Ban> {
+        self.list.iter()
+    }
+
     /// Whether the table is empty; expired bans that are still in it count.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
+    }
+}
+
+impl FromIterator<Ban> for Bans {
+    fn from_iter<I: IntoIterator<Item = Ban>>(bans: I) -> Self {
+        Self { list: Arc::new(bans.into_iter().collect()) }
     }
 }
 

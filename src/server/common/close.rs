@@ -75,6 +75,8 @@ named_enum! {
         OutboxFull = "outbox full",
         /// Broadcasts waited too long for this client and others (`limits.slow_reader_wait`).
         SlowReader = "slow reader",
+        /// The server lost touch with the others of its cluster.
+        LostTouch = "lost touch",
         /// The server ended.
         ServerClosed = "server closed",
         /// The server was full (`limits.max_sessions`).
@@ -113,7 +115,7 @@ impl CloseReason {
             Self::BinaryFrame => 1003,
             Self::NotUtf8 => 1007,
             Self::Broken | Self::Fault => 1011,
-            Self::ServerFull | Self::AddressFull | Self::TooOften => 1013,
+            Self::ServerFull | Self::AddressFull | Self::TooOften | Self::LostTouch => 1013,
             _ => 1008,
         }
     }

@@ -7,6 +7,10 @@ use tokio::sync::mpsc::UnboundedSender;
 pub enum SupervisorEvent {
     /// The Registry has begun to shut the server down.
     Closing,
+    /// The Registry lets clients in: its node has a place in the cluster.
+    Serving,
+    /// The node cannot have a place in the cluster, for this reason.
+    Refused(String),
     /// This actor is gone. Before shutdown, that is a fault: messages to it would be lost.
     Gone(&'static str),
 }
@@ -26,10 +30,10 @@ impl ExitGuard {
         Self { part, events }
     }
 
-    /// Tells the supervising task that shutdown has begun.
-    pub fn report_closing(&self) {
+    /// Tells the supervising task.
+    pub fn report(&self, event: SupervisorEvent) {
         // Sending fails only after the supervising task has ended.
-        let _ = self.events.send(SupervisorEvent::Closing);
+        let _ = self.events.send(event);
     }
 }
 

@@ -118,6 +118,12 @@ impl Peer {
         self.reached.to_canonical()
     }
 
+    /// The peer of a session at another node of the cluster, as far as that node has told.
+    pub fn at_another_node(ip: IpAddr, is_on_its_machine: bool) -> Self {
+        let reached = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        Self { ip, port: 0, scope: 0, reached, is_local: is_on_its_machine, proxy: None, is_encrypted: false }
+    }
+
     #[cfg(test)]
     pub fn having_reached(self, reached: IpAddr) -> Self {
         Self { reached, ..self }

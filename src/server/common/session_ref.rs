@@ -4,6 +4,10 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId(pub u64);
 
+/// The courier of sessions at other nodes of the cluster: none. What is sent to it is dropped here, and each node sends it
+/// to its own sessions.
+const ELSEWHERE: u16 = u16::MAX;
+
 /// Address of a session's output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionRef {
@@ -13,4 +17,18 @@ pub struct SessionRef {
     pub courier: u16,
     /// Slot of the session at that courier.
     pub slot: u32,
+}
+
+impl SessionRef {
+    /// The reference to a session at another node of the cluster.
+    #[must_use]
+    pub fn elsewhere(id: SessionId) -> Self {
+        Self { id, courier: ELSEWHERE, slot: 0 }
+    }
+
+    /// Whether the session is at this server.
+    #[must_use]
+    pub fn is_here(self) -> bool {
+        self.courier != ELSEWHERE
+    }
 }

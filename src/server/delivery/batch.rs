@@ -207,7 +207,10 @@ impl Batch {
 
     fn add(&mut self, session_ref: SessionRef, kind: EditKind) {
         let at = offset(self.ends.len());
-        self.edits[usize::from(session_ref.courier)].push(Edit { session_ref, at, kind });
+        // Sessions at other nodes of a cluster have no courier here.
+        if let Some(edits) = self.edits.get_mut(usize::from(session_ref.courier)) {
+            edits.push(Edit { session_ref, at, kind });
+        }
     }
 }
 

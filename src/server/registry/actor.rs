@@ -12,6 +12,7 @@ use slog::{Logger, info};
 use tokio::time::{Instant, sleep};
 
 use super::{
+    cluster::replica::Replica,
     output::Output,
     pending_claim::PendingClaims,
     roster::Roster,
@@ -41,6 +42,7 @@ use crate::{
 };
 
 mod carry_out;
+pub mod cluster;
 mod order_log;
 mod outboxes;
 mod requests;
@@ -76,6 +78,10 @@ pub struct Registry {
     /// The bans.
     ledger: Ledger,
     streams: Streams,
+    /// The parts of a node of a cluster beside the tables; `None` at a single server.
+    replica: Option<Box<Replica>>,
+    /// The node, while it is not lent these tables.
+    seat: Option<Box<cluster::Seat>>,
     /// A [`Flush`] is pending, or will be when a wait is over.
     flush_due: bool,
     /// The server is shutting down: requests are ignored.
@@ -130,6 +136,8 @@ impl Registry {
             config,
             ledger,
             streams: Streams::new(audio_handle),
+            replica: None,
+            seat: None,
             flush_due: false,
             closing: false,
             metrics,
@@ -187,7 +195,7 @@ impl Registry {
             return;
         }
         self.closing = true;
-        info!(self.log, "closing"; "by" => by.to_owned(), "members" => self.roster.len());
+        info!(self.log, "closing"; "by" => by.to_owned(), "members" => self.roster.here());
         for courier in &self.couriers {
             courier.do_send(Unbound);
         }
@@ -210,6 +218,7 @@ impl Registry {
     }
 
     fn flush_later(&mut self, ctx: &mut Context<Self>) {
+        self.drive_node(ctx);
         for claimant in self.claims_begun.drain(..) {
             notify_later(ctx, CLAIM_TIMEOUT, EndClaim(claimant));
         }
@@ -228,7 +237,7 @@ impl Registry {
         if traffic.messages > 0 {
             self.metrics.count_batch(traffic);
         }
-        self.metrics.set_members(self.roster.len());
+        self.metrics.set_members(self.roster.here());
         let in_flight = in_flight.map(|in_flight| match self.batch.since() {
             Some(since) => in_flight.counting(since, &self.metrics),
             None => in_flight,
@@ -343,7 +352,7 @@ impl Handler<Flush> for Registry {
             Next::Go(in_flight) => {
                 self.flush_due = false;
                 self.flush(Some(in_flight));
-                if !self.blocked.is_idle() {
+                if !self.blocked.is_idle() || self.has_next_of_log() {
                     self.go_on(ctx);
                 }
             }
@@ -369,7 +378,11 @@ impl Handler<WaitOver> for Registry {
 impl Handler<CloseServer> for Registry {
     type Result = ();
 
-    fn handle(&mut self, CloseServer { by }: CloseServer, _: &mut Self::Context) {
-        self.close_server(&by);
+    fn handle(&mut self, CloseServer { by }: CloseServer, ctx: &mut Self::Context) {
+        if self.replica.is_some() {
+            self.leave_cluster(ctx);
+        } else {
+            self.close_server(&by);
+        }
     }
 }

@@ -27,11 +27,18 @@ pub enum Claim<'a> {
     Waits,
 }
 
-/// Judges a request for a name that is taken. `time_is_up` if the session has waited as long as it may.
-pub fn claim(proven: bool, bearers: &Bearers, time_is_up: bool) -> Claim<'_> {
+/// Judges a request for a name that is taken. `time_is_up` if the session has waited as long as it may. `is_heard` tells
+/// whether the server of a bearer is known to live.
+pub fn claim(
+    proven: bool,
+    bearers: &Bearers,
+    time_is_up: bool,
+    is_heard: impl Fn(&Member) -> bool,
+) -> Claim<'_> {
     let stranger = bearers.iter().find(|bearer| proven && !bearer.proven);
-    // A connection within this machine cannot be half open.
-    let alive = bearers.iter().find(|bearer| time_is_up || bearer.peer.is_on_this_machine());
+    // A connection within its server's machine cannot be half open.
+    let is_alive = |bearer: &&Member| time_is_up || bearer.peer.is_on_this_machine() && is_heard(bearer);
+    let alive = bearers.iter().find(is_alive);
     match (stranger, alive) {
         (Some(stranger), _) => Claim::Displaces(stranger),
         (None, Some(alive)) => Claim::Refused(&alive.name),

@@ -2,8 +2,10 @@
 //!
 //! [`judge`] decides by the tables, which are plain structs: [`roster`] (members by name), [`pending_claim`] (sessions
 //! that wait for a name whose bearer may be dead). [`output`] puts lines into the batch. [`streams`] are audio streams.
+//! [`cluster`] is what a registry needs beside them while other servers share its order.
 
 pub mod actor;
+mod cluster;
 mod judge;
 mod output;
 mod pending_claim;

@@ -54,7 +54,9 @@ impl Output<'_> {
     /// Ends a session that gets no name, after a line that says why.
     pub fn turn_away(&mut self, enter: &Enter, (line, reason): (Line, CloseReason)) {
         let Enter { session_ref, peer, .. } = enter;
-        self.log_sent(&line, &LogFields { id: session_ref.id, peer, name: None });
+        if session_ref.is_here() {
+            self.log_sent(&line, &LogFields { id: session_ref.id, peer, name: None });
+        }
         self.batch.tell(*session_ref, line);
         self.batch.close(*session_ref, reason);
     }
@@ -63,6 +65,7 @@ impl Output<'_> {
     pub fn log_sent_to(&self, session_ref: SessionRef, line: &Line) {
         // Every message passes here, so the member is looked up only if the log needs it.
         if self.log.is_debug_enabled()
+            && session_ref.is_here()
             && let Some(Member { name, peer, .. }) = self.roster.get(session_ref.id)
         {
             self.log_sent(line, &LogFields { id: session_ref.id, peer, name: Some(name) });

@@ -7,10 +7,10 @@
 //! A waiting session is filed under the bearer, not under a name: a bearer also blocks names that differ from its own
 //! and only look like it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use crate::server::{
-    common::session_ref::SessionId,
+    common::session_ref::{SessionId, SessionRef},
     messages::{Enter, Work},
 };
 
@@ -25,6 +25,8 @@ pub struct PendingClaim {
     pub enter: Enter,
     /// Requests that it sent since; bounded by the session's credit.
     pub works: Vec<Work>,
+    /// The bearer's server is known to have lived since the request. At a single server, it always is.
+    pub is_heard: bool,
 }
 
 /// All waiting sessions.
@@ -63,6 +65,47 @@ impl PendingClaims {
         }
     }
 
+    /// Notes that the server of the session's bearer lives.
+    pub fn set_heard(&mut self, id: SessionId) {
+        if let Some((_, claim)) = self.waiting.get_mut(&id) {
+            claim.is_heard = true;
+        }
+    }
+
+    /// The sessions that wait for bearers of whose servers nothing was heard since, each with its bearer: for one bearer in
+    /// the order in which they asked.
+    pub fn unheard(&self) -> Vec<(SessionId, SessionId)> {
+        let unheard = self.in_order().filter(|(_, claim)| !claim.is_heard);
+        unheard.map(|(bearer, claim)| (bearer, claim.enter.session_ref.id)).collect()
+    }
+
+    /// All waiting sessions, each with the bearer that it waits for: by bearer, and in the order in which they asked.
+    pub fn in_order(&self) -> impl Iterator<Item = (SessionId, &PendingClaim)> {
+        let of_bearer = |(bearer, queue): (&SessionId, &VecDeque<SessionId>)| (*bearer, queue.clone());
+        let queues: BTreeMap<SessionId, VecDeque<SessionId>> = self.queues.iter().map(of_bearer).collect();
+        queues.into_iter().flat_map(move |(bearer, queue)| {
+            queue.into_iter().filter_map(move |id| Some((bearer, &self.waiting.get(&id)?.1)))
+        })
+    }
+
+    /// The bearer that a session waits for.
+    pub fn bearer_of(&self, id: SessionId) -> Option<SessionId> {
+        self.waiting.get(&id).map(|(bearer, _)| *bearer)
+    }
+
+    /// Treats a session as one of another server from now on: nothing is sent to it.
+    pub fn detach(&mut self, id: SessionId) {
+        if let Some((_, claim)) = self.waiting.get_mut(&id) {
+            claim.enter.session_ref = SessionRef::elsewhere(id);
+            claim.works.clear();
+        }
+    }
+
+    /// Whether no session waits.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// Removes a waiting session.
     pub fn remove(&mut self, id: SessionId) -> Option<PendingClaim> {
         let (bearer, claim) = self.waiting.remove(&id)?;
@@ -98,6 +141,7 @@ mod tests {
         PendingClaim {
             enter: Enter { session_ref, peer: Arc::new(Peer::elsewhere()), name, proven: false, looks },
             works: Vec::new(),
+            is_heard: true,
         }
     }
 

@@ -20,7 +20,7 @@ pub struct Member {
     /// The member proved that it owns the account of this name.
     pub proven: bool,
     /// The looks of the name.
-    looks: Looks,
+    pub looks: Looks,
     /// The session and where its output goes.
     pub session_ref: SessionRef,
     /// The peer of the connection.
@@ -84,11 +84,13 @@ impl Roster {
         self.by_name.insert(name.key().clone(), session_ref.id);
         self.joins += 1;
         self.by_joining.insert(self.joins, session_ref.id);
-        let courier = usize::from(session_ref.courier);
-        if self.at_couriers.len() <= courier {
-            self.at_couriers.resize(courier + 1, 0);
+        if session_ref.is_here() {
+            let courier = usize::from(session_ref.courier);
+            if self.at_couriers.len() <= courier {
+                self.at_couriers.resize(courier + 1, 0);
+            }
+            self.at_couriers[courier] += 1;
         }
-        self.at_couriers[courier] += 1;
         let (name, looks) = (name.clone(), looks.clone());
         let member = Member { name, proven, looks, session_ref, peer, joined: self.joins };
         self.members.insert(session_ref.id, Box::new(member));
@@ -103,7 +105,9 @@ impl Roster {
             self.by_look.remove(look);
         }
         self.by_joining.remove(&member.joined);
-        self.at_couriers[usize::from(member.session_ref.courier)] -= 1;
+        if member.session_ref.is_here() {
+            self.at_couriers[usize::from(member.session_ref.courier)] -= 1;
+        }
         // Release memory after a crowd has left. Shrinking at every leave would cost time in proportion to the
         // members.
         if self.members.len() < self.members.capacity() / 8 {
@@ -112,6 +116,14 @@ impl Roster {
             self.by_look.shrink_to(2 * self.by_look.len());
         }
         Some(*member)
+    }
+
+    /// Treats a member as one of another server from now on: nothing is sent to it.
+    pub fn detach(&mut self, id: SessionId) {
+        if let Some(member) = self.members.get_mut(&id).filter(|member| member.session_ref.is_here()) {
+            self.at_couriers[usize::from(member.session_ref.courier)] -= 1;
+            member.session_ref = SessionRef::elsewhere(id);
+        }
     }
 
     /// The member with this session ID.
@@ -139,7 +151,12 @@ impl Roster {
 
     /// All names in joining order.
     pub fn names(&self) -> impl Iterator<Item = &Name> {
-        self.by_joining.values().filter_map(|id| self.get(*id)).map(|member| &member.name)
+        self.in_joining_order().map(|member| &member.name)
+    }
+
+    /// All members in joining order.
+    pub fn in_joining_order(&self) -> impl Iterator<Item = &Member> {
+        self.by_joining.values().filter_map(|id| self.get(*id))
     }
 
     /// All members, in no particular order.
@@ -153,8 +170,14 @@ impl Roster {
         self.at_couriers.get(courier).is_some_and(|members| *members > 0)
     }
 
-    /// The number of members.
+    /// The number of members at this server.
     #[must_use]
+    pub fn here(&self) -> usize {
+        self.at_couriers.iter().sum()
+    }
+
+    /// The number of members.
+    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.members.len()
     }

@@ -115,6 +115,15 @@ pub fn no_name_in_time(limit: usize, waited: Duration) -> Line {
     connection_error(limit, &why)
 }
 
+/// Refusal: the server has no place in its cluster at the moment.
+#[must_use]
+pub fn no_cluster(limit: usize) -> Line {
+    connection_error(
+        limit,
+        "This server has lost touch with the others. Connect again later, or to another one",
+    )
+}
+
 /// Refusal: all of `limits.max_sessions` are in use.
 #[must_use]
 pub fn server_full(limit: usize, max_sessions: usize) -> Line {

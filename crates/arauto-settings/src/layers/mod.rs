@@ -15,8 +15,8 @@ mod template;
 pub use crate::settings;
 pub use error::ConfigError;
 pub use form::{
-    Addresses, Choice, Form, Host, HostNames, Millis, OneOf, PathOf, Ports, Raw, Refused, Span, Whole, YesNo,
-    quoted,
+    Addresses, Choice, Form, Host, HostNames, Label, Millis, OneOf, PathOf, Ports, Raw, Refused, ServerUrls,
+    Span, Whole, YesNo, quoted,
 };
 pub use load::{CommandLine, DefaultFile, Flag, Layers, Loaded, Origin, check, load, named_file, read_text};
 pub use setting::{Applies, Description, Setting, Settings};

@@ -10,6 +10,7 @@ use super::{
 use crate::server::{
     common::{
         close::CloseReason,
+        exit_guard::SupervisorEvent,
         fill_level::FillLevel,
         session_ref::{SessionId, SessionRef},
     },
@@ -26,14 +27,14 @@ impl Registry {
     pub(super) fn carry_out(&mut self, entry: Entry) {
         match entry {
             Entry::Request(session_ref, request) => self.serve(session_ref, request),
-            Entry::Enter(enter) => self.enter(enter),
+            Entry::Enter(enter) => self.enter(enter, Vec::new()),
             Entry::ClaimOver(claimant) => self.end_claim(claimant),
             Entry::Leave(leave) => self.end(leave),
             Entry::Close { by } => self.close(&by),
         }
     }
 
-    fn serve(&mut self, session_ref: SessionRef, request: Request) {
+    pub(super) fn serve(&mut self, session_ref: SessionRef, request: Request) {
         let Some(member) = self.roster.get(session_ref.id) else { return };
         let name = member.name.clone();
         let limit = self.config.limits.message_bytes;
@@ -73,7 +74,7 @@ impl Registry {
     }
 
     /// Ends a session, after a last line if there is one.
-    fn end(&mut self, Leave { session_ref, reason, farewell }: Leave) {
+    pub(super) fn end(&mut self, Leave { session_ref, reason, farewell }: Leave) {
         if let Some(line) = farewell {
             self.batch.tell(session_ref, line);
         }
@@ -88,24 +89,28 @@ impl Registry {
     }
 
     /// Frees a session's name and drops its requests that still wait.
-    fn leave(&mut self, id: SessionId) {
+    pub(super) fn leave(&mut self, id: SessionId) {
         self.blocked.drop_all_of(id);
         self.set_level(id, FillLevel::Low);
         match self.roster.leave(id) {
-            Some(_) => self.freed.push(id),
+            Some(member) => {
+                self.forget_bearer(id, member.name.key());
+                self.freed.push(id);
+            }
             None => drop(self.claims.remove(id)),
         }
+        self.forget_session(id);
         self.streams().leave(id);
     }
 
     /// Has every courier end its sessions, after all output so far.
-    fn close(&mut self, by: &str) {
+    pub(super) fn close(&mut self, by: &str) {
         self.flush(None);
         for courier in &self.couriers {
             courier.do_send(CloseServer { by: by.to_owned() });
         }
         self.roster = Roster::default();
         self.metrics.set_members(0);
-        self.exit_guard.report_closing();
+        self.exit_guard.report(SupervisorEvent::Closing);
     }
 }

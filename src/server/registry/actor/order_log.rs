@@ -33,11 +33,14 @@ impl Registry {
     /// Appends an entry to the order, in which it is carried out. No other call leads to [`Self::carry_out`].
     ///
     /// The log of a single server answers at once: an entry takes its place when it is appended, so this is a plain call.
-    /// A log that is replicated sends the entry and returns; later it calls `carry_out` with what it reads back, entries
-    /// of other servers included. It need not send a [`Request`] that concerns its sender alone (`Answer`, `Refuse`,
-    /// `Help`), but has to keep it behind what the sender sent before.
+    /// A node of a cluster sends the entry and returns; later it carries out what it reads back, entries of other servers
+    /// included (`cluster.rs`).
     #[inline]
     pub(super) fn append(&mut self, entry: Entry) {
-        self.carry_out(entry);
+        if self.replica.is_some() {
+            self.replicate(entry);
+        } else {
+            self.carry_out(entry);
+        }
     }
 }

@@ -21,7 +21,7 @@ impl Registry {
     /// Runs the requests of one read. They are kept if the session still waits for its name, queued if earlier
     /// requests of the session wait, and ignored if the session is no member.
     pub(super) fn work(&mut self, work: Work) {
-        let Some(work) = self.claims.divert(work) else { return };
+        let Some(work) = self.divert(work) else { return };
         if self.blocked.has(work.session_ref.id) {
             self.blocked.add(Pending::Work(work));
         } else {
@@ -54,7 +54,7 @@ impl Registry {
                             self.flush(None);
                         }
                     }
-                    self.batch.hold(credit);
+                    self.hold_credit(credit);
                 }
                 Pending::Leave(leave) => self.append(Entry::Leave(leave)),
             }
@@ -76,7 +76,7 @@ impl Registry {
             }
             self.append(Entry::Request(session_ref, request));
         }
-        self.batch.hold(credit);
+        self.hold_credit(credit);
     }
 
     /// The event that this request has to wait for, if any.

@@ -28,7 +28,7 @@ impl Registry {
     /// Called at the end of each handler as well as by a timer, because timers of this thread do not fire until the
     /// mailbox is empty.
     pub(super) fn watch_waits(&mut self, ctx: &mut Context<Self>) {
-        if self.closing || !self.waits.is_running() && !self.blocked.holds_broadcasts() {
+        if self.closing || !self.waits.is_running() && !self.holds_broadcasts() {
             return;
         }
         // Released broadcasts may have to wait again; this is known once they have been tried, at the latest after
@@ -70,7 +70,7 @@ impl Registry {
 
     fn observe_waits(&mut self, now: Instant) {
         let outbox_bytes = self.config.limits.outbox_bytes;
-        let waited = self.waits.observe(self.blocked.holds_broadcasts(), outbox_bytes, now);
+        let waited = self.waits.observe(self.holds_broadcasts(), outbox_bytes, now);
         self.metrics.count_broadcast_wait(waited);
     }
 }

@@ -45,12 +45,12 @@ fn a_name_is_taken_from_a_member_without_proof_only() {
     let mut roster = roster();
     let (of_stranger, of_owner) = (bearers(&mut roster, "paul"), bearers(&mut roster, "ana"));
     assert!(
-        matches!(claim(true, &of_stranger, false), Claim::Displaces(paul) if paul.name.as_str() == "paul")
+        matches!(claim(true, &of_stranger, false, |_| true), Claim::Displaces(paul) if paul.name.as_str() == "paul")
     );
-    assert!(matches!(claim(true, &of_stranger, true), Claim::Displaces(_)));
-    assert!(matches!(claim(false, &of_stranger, false), Claim::Waits));
-    assert!(matches!(claim(true, &of_owner, false), Claim::Waits));
-    assert!(matches!(claim(true, &of_owner, true), Claim::Refused(ana) if ana.as_str() == "ana"));
+    assert!(matches!(claim(true, &of_stranger, true, |_| true), Claim::Displaces(_)));
+    assert!(matches!(claim(false, &of_stranger, false, |_| true), Claim::Waits));
+    assert!(matches!(claim(true, &of_owner, false, |_| true), Claim::Waits));
+    assert!(matches!(claim(true, &of_owner, true, |_| true), Claim::Refused(ana) if ana.as_str() == "ana"));
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn no_session_waits_for_a_bearer_on_this_machine() {
     let mut peer = Peer::elsewhere();
     peer.is_local = true;
     join(&mut roster, Enter { peer: Arc::new(peer), ..enter(2, "paul", false) });
-    assert!(matches!(claim(false, &bearers(&mut roster, "paul"), false), Claim::Refused(_)));
+    assert!(matches!(claim(false, &bearers(&mut roster, "paul"), false, |_| true), Claim::Refused(_)));
 }
 
 #[test]

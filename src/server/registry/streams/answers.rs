@@ -13,6 +13,9 @@ pub enum NotPlayed {
     /// Audio is off.
     #[error("This server carries no audio: its operator has to set media.listen")]
     NoAudio,
+    /// The publisher is at another node of the cluster.
+    #[error("{0} is at another node; sound does not cross nodes yet")]
+    AtAnotherNode(String),
     /// `{0}`, the asker or the publisher, can reach no address that serves streams.
     #[error(
         "The server does not listen for audio at the address where {0} reached it. Its operator has to add that to \

@@ -35,6 +35,9 @@ impl StreamRequests<'_> {
     }
 
     fn ask(&mut self, asker: &Member, publisher: &Member, file: &str) -> Result<(), NotPlayed> {
+        if !publisher.session_ref.is_here() {
+            return Err(NotPlayed::AtAnotherNode(publisher.name.to_string()));
+        }
         let (limit, media) = (self.config.limits.message_bytes, &self.config.media);
         let endpoint = self.endpoint(asker, publisher)?;
         let key = Key::random()?;

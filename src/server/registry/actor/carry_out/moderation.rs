@@ -1,6 +1,6 @@
 //! Carries out the commands of operators: kicks, bans and their removal.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use arauto_protocol::{Line, Moderation, Name, NameKey, Operation, Target, reply};
 use arauto_settings::escape::Escaped;
@@ -56,7 +56,7 @@ impl Registry {
             Ok(hit) => hit,
             Err(answer) => return answer,
         };
-        let now = SystemTime::now();
+        let now = self.time();
         let until = span.and_then(|span| now.checked_add(span));
         let ban = Ban { target: target.clone(), until, by: by.as_str().into(), reason: reason.into() };
         let terms = ban.terms();
@@ -82,7 +82,7 @@ impl Registry {
 
     fn unban(&mut self, by: &Name, target: &Target) -> Line {
         let limit = self.config.limits.message_bytes;
-        let now = SystemTime::now();
+        let now = self.time();
         if self.ledger.change(|bans| bans.remove(target, now)).is_none() {
             let alike = match target {
                 Target::Name { looks, .. } => self.ledger.bans().of_looks(looks, now),
@@ -98,7 +98,7 @@ impl Registry {
     fn list_bans(&mut self, operator: SessionRef, by: &Name) {
         let limit = self.config.limits.message_bytes;
         let line = |what: &str| reply::moderated(limit, by, Operation::ListBans, what);
-        let bans = self.ledger.bans().in_force(SystemTime::now());
+        let bans = self.ledger.bans().in_force(self.time());
         let mut lines: Vec<Line> = bans.map(|ban| line(&format!("{} {}", ban.target, ban.terms()))).collect();
         if lines.is_empty() {
             lines.push(line("nobody is banned"));
