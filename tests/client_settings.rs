@@ -226,6 +226,7 @@ fn a_refused_file_is_shown_where_and_why() {
         format!("{}: ok\n", home.shown())
     );
     // The server refuses the client's file.
+    let home = Home::new("password_file = 'x'\n");
     let check = refusal(&mut arauto(["config", "--check", &home.shown()]));
     assert!(check.contains(": unknown section; "), "{check}");
 }

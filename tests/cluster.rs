@@ -1,6 +1,10 @@
 //! Several servers as one, over a real nats-server.
 
-use std::time::{Duration, Instant};
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    time::{Duration, Instant},
+};
 
 use arauto_needs::needs;
 
@@ -18,6 +22,15 @@ fn nodes<const N: usize>(nats: &Nats, names: [&str; N]) -> [Process; N] {
         node.logged("serving as a node of the cluster");
     }
     nodes
+}
+
+/// The answer of `/readyz`.
+fn readiness(node: &Process) -> String {
+    let mut stream = TcpStream::connect(node.monitoring_address()).unwrap();
+    stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }
 
 /// Tries until the name is free, and returns the client that bears it.
@@ -176,6 +189,7 @@ fn without_nats_clients_are_told_and_disconnected_and_served_again_when_it_is_ba
         assert!(time.ends_with("Z may not have been delivered"), "{line}");
         client.expect_closed();
     }
+    assert!(readiness(&n1).ends_with("cut off from the cluster\n"));
     let mut refused = Client::to(n1.address());
     refused.expect(NAME_REQUEST);
     refused.ask(
@@ -184,6 +198,7 @@ fn without_nats_clients_are_told_and_disconnected_and_served_again_when_it_is_ba
     );
     nats.restart();
     let (mut ana, mut bob) = (join_when_free(&n2, "ana"), join_when_free(&n1, "bob"));
+    assert!(readiness(&n1).ends_with("ready\n"));
     ana.send("/msg bob again");
     bob.expect("ana | bob | private_message | again");
 }
@@ -214,6 +229,26 @@ fn a_signal_ends_one_node_and_frees_its_names_at_once() {
     assert!(n2.ended().success());
     let _bob = n1.join("bob");
     ana.ask("/list", "server | ana | list_clients | clients connected: ana , bob");
+}
+
+#[needs("nats-server")]
+#[test]
+fn a_node_that_cannot_say_that_it_leaves_tells_its_clients_what_may_be_lost() {
+    let mut nats = Nats::start();
+    let mut n1 = Process::serve(&[
+        ("ARAUTO_CLUSTER_SERVERS", &nats.url()),
+        ("ARAUTO_CLUSTER_NODE", "n1"),
+        ("ARAUTO_SERVER_DRAIN_TIMEOUT", "1s"),
+    ]);
+    n1.logged("serving as a node of the cluster");
+    let mut ana = n1.join("ana");
+    nats.kill();
+    n1.logged("not connected to the cluster's log");
+    n1.signal("TERM");
+    let farewell = ana.line();
+    assert!(farewell.contains("this server lost touch with the others"), "{farewell}");
+    ana.expect_closed();
+    assert!(n1.ended().success());
 }
 
 #[needs("nats-server")]

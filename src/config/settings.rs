@@ -377,6 +377,8 @@ impl Flood {
 impl Settings for Config {
     const PREFIX: &'static str = "ARAUTO_";
 
+    const FOREIGN: &'static [&'static str] = &["ARAUTO_CLIENT_"];
+
     const HEADING: &'static str = "\
 # Every setting of Arauto, with its default. Use this file with `arauto serve --config FILE`, or name it in
 # ARAUTO_CONFIG. An environment variable overrides this file, and a flag overrides both; `arauto config` shows

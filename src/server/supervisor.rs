@@ -251,7 +251,9 @@ impl Supervisor {
                         closing = true;
                         self.begin_end(&mut deadline, health);
                     }
+                    SupervisorEvent::CutOff => health.set_cut_off(true),
                     SupervisorEvent::Serving => {
+                        health.set_cut_off(false);
                         if let Some(door) = self.door.take() {
                             self.listeners = door.open(health, &self.log);
                         }

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 
+import { speaker } from "../../src/web/page/words.js";
 import { CHROMIUM, choose, exactly, hears, join, launch, leave, leaveAll, person, say } from "./browser.js";
 import { answering, greet, servePage } from "./page-server.js";
 
@@ -228,8 +229,8 @@ test("a text with a slash that did not arrive comes back with two, to those whom
 
 test("Portuguese hints", { skip }, async () => {
   const page = await join(browser, server.url, "alan", { locale: "pt-BR" });
-  const alone = "/exit precisa ser escrito sozinho, sem palavras depois. Nada foi enviado. Para começar um texto com uma barra, escreva duas.";
-  await isHeld(page, "/exit agora", exactly(alone));
+  const sayPt = speaker("pt");
+  await isHeld(page, "/exit agora", exactly(`${sayPt("withWords", { form: "/exit" })} ${sayPt("twoSlashes")}`));
   await say(page, "/quit");
   const why = "/quit não é conhecido. Você quis dizer /exit? Escreva: /exit. /help mostra todas as operações. Nada foi enviado. Para começar um texto com uma barra, escreva duas.";
   await page.locator("#complaint", { hasText: exactly(why) }).waitFor();

@@ -7,6 +7,7 @@ import { readFileSync } from "node:fs";
 import { after, afterEach, before, test } from "node:test";
 
 import { firstHidden } from "../../src/web/page/hidden.js";
+import { speaker } from "../../src/web/page/words.js";
 import { CHROMIUM, choose, exactly, hears, join, launch, leave, leaveAll, say } from "./browser.js";
 import { answering, greet, servePage } from "./page-server.js";
 
@@ -86,9 +87,10 @@ test("a pasted invisible character is named with its place in what was typed", {
 
 test("in Portuguese as well", { skip }, async () => {
   const page = await join(browser, server.url, "alan", { permissions, locale: "pt-BR" });
-  const held = (place, code) => `O caractere ${place} é invisível (${code}), e o servidor o recusa. Nada foi enviado.`;
-  await isHeld(page, "zero\u200bwidth", held(5, "U+200B"));
-  await isHeld(page, "a\nb\u00ad", `Na mensagem 2: ${held(2, "U+00AD")}`);
+  const sayPt = speaker("pt");
+  await isHeld(page, "zero\u200bwidth", sayPt("hidden", { place: 5, code: "U+200B" }));
+  const why = sayPt("hidden", { place: 2, code: "U+00AD" });
+  await isHeld(page, "a\nb\u00ad", sayPt("inMessage", { number: 2, why }));
   await leave(page);
 });
 

@@ -171,7 +171,7 @@ impl<D: FnMut(Report)> Worker<D> {
                 },
                 Some(message) = self.inbox.next() => self.read_answer(&message),
                 Some(message) = next(&mut self.chunks) => self.read_chunk(&message),
-                _ = self.tick.tick() => {}
+                _ = self.tick.tick() => self.confirm_absence(),
             }
         }
     }

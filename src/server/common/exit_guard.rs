@@ -9,6 +9,8 @@ pub enum SupervisorEvent {
     Closing,
     /// The Registry lets clients in: its node has a place in the cluster.
     Serving,
+    /// The Registry lets no clients in: its node has lost touch with the cluster.
+    CutOff,
     /// The node cannot have a place in the cluster, for this reason.
     Refused(String),
     /// This actor is gone. Before shutdown, that is a fault: messages to it would be lost.

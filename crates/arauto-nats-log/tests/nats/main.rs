@@ -11,5 +11,6 @@ mod forged;
 mod log;
 mod node;
 mod raw;
+mod replicas;
 mod server;
 mod state;

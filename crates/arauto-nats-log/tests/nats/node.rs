@@ -101,7 +101,7 @@ impl Node {
     }
 
     /// As [`Self::wait_for`]; nothing, if it does not come.
-    fn try_wait<T>(&mut self, timeout: Duration, mut pick: impl FnMut(Report) -> Option<T>) -> Option<T> {
+    pub fn try_wait<T>(&mut self, timeout: Duration, mut pick: impl FnMut(Report) -> Option<T>) -> Option<T> {
         let deadline = Instant::now() + timeout;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -127,10 +127,26 @@ impl Node {
 
     /// Asks for the end of the log, as often as a node would, and returns its position and age.
     pub fn end(&mut self) -> (u64, Duration) {
-        let deadline = Instant::now() + TIMEOUT;
+        self.end_within(TIMEOUT)
+    }
+
+    /// As [`Self::end`], with the longest time that it may take.
+    pub fn end_within(&mut self, timeout: Duration) -> (u64, Duration) {
+        self.end_with(timeout, ASK_INTERVAL, |_| true)
+    }
+
+    /// Asks for the end of the log once in each interval, until its age fits.
+    pub fn end_with(
+        &mut self,
+        timeout: Duration,
+        interval: Duration,
+        fits: impl Fn(Duration) -> bool,
+    ) -> (u64, Duration) {
+        let deadline = Instant::now() + timeout;
         while Instant::now() < deadline {
             self.send(Command::AskForEnd);
-            let end = self.try_wait(ASK_INTERVAL, |report| match report {
+            let end = self.try_wait(interval, |report| match report {
+                Report::End { age, .. } if !fits(age) => None,
                 Report::End { position, age } => Some((position, age)),
                 Report::Refused(refusal) => panic!("{refusal}"),
                 _ => None,

@@ -318,6 +318,9 @@ fn none_of(faults: Vec<ConfigError>) -> Result<(), ConfigError> {
 /// Other variables are ignored, because not every variable with our prefix is meant for us: Kubernetes sets
 /// `ARAUTO_PORT` for a service `arauto`.
 fn refuse_slip<C: Settings>(name: &str, value: &str) -> Result<(), ConfigError> {
+    if C::FOREIGN.iter().any(|prefix| name.starts_with(prefix)) {
+        return Ok(());
+    }
     let prefix = C::PREFIX;
     let rest = |variable: &str| variable.trim_start_matches(prefix).to_owned();
     let variables = C::table().iter().map(Setting::variable).chain([file_variable::<C>()]);

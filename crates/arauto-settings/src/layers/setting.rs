@@ -12,6 +12,9 @@ pub trait Settings: Default + 'static {
     /// Prefix of the environment variables.
     const PREFIX: &'static str;
 
+    /// The prefixes of variables that begin with [`Self::PREFIX`] and belong to other settings. They are ignored.
+    const FOREIGN: &'static [&'static str] = &[];
+
     /// The comment at the top of [`template`](super::template()).
     const HEADING: &'static str;
 

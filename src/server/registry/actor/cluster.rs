@@ -64,6 +64,11 @@ pub struct FromLog(pub Report);
 #[rtype(result = "()")]
 pub(super) struct Tick;
 
+/// From the registry to itself: the time for leaving the cluster is over.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct LeaveOver;
+
 /// This moment, by the clock that goes on while the machine is suspended, and by the time of day.
 fn now() -> Now {
     let boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
@@ -223,6 +228,7 @@ impl Registry {
         self.run_all();
         self.drive_node(ctx);
         self.with_node(|node, now, registry| node.leave(now, registry));
+        notify_later(ctx, self.config.server.drain_timeout, LeaveOver);
         self.flush_later(ctx);
     }
 
@@ -325,5 +331,18 @@ impl Handler<Tick> for Registry {
             seat.next_tick = None;
         }
         self.go_on(ctx);
+    }
+}
+
+impl Handler<LeaveOver> for Registry {
+    type Result = ();
+
+    /// Closes the server, of which the others have not heard that it leaves: its clients may have been heard by nobody.
+    fn handle(&mut self, _: LeaveOver, _: &mut Context<Self>) {
+        if !self.closing {
+            self.begin_batch();
+            self.disconnect_all(false);
+            self.close_server("SIGTERM");
+        }
     }
 }

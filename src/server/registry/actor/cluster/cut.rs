@@ -10,6 +10,7 @@ use super::super::{
 };
 use crate::server::common::{
     close::CloseReason,
+    exit_guard::SupervisorEvent,
     fill_level::FillLevel,
     session_ref::{SessionId, SessionRef},
 };
@@ -21,6 +22,7 @@ impl Registry {
             seat.serves = false;
         }
         warn!(self.log, "no clients are served: this node lost touch with the cluster"; "why" => ?why);
+        self.exit_guard.report(SupervisorEvent::CutOff);
         // If the others have not given this node up, they learn of each end by the log.
         self.disconnect_all(why == Reason::LostTouch);
     }
