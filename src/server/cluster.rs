@@ -5,6 +5,7 @@ use std::path::Path;
 use actix::Addr;
 use arauto_cluster::{
     Agreed, Instance, NodeName,
+    encoding::encoded,
     node::{Config as NodeConfig, Timing},
 };
 use arauto_nats_log::Options;
@@ -56,7 +57,7 @@ pub fn join(
 /// The settings on which the nodes have to agree, because they decide what becomes of an entry.
 fn agreed(config: &Config) -> Agreed {
     let agreed = (config.limits.message_bytes as u64, config.accounts.required);
-    Agreed(postcard::to_allocvec(&agreed).unwrap_or_default())
+    Agreed(encoded(&agreed))
 }
 
 /// A number for this run of the node.

@@ -8,12 +8,13 @@ use serde::{Serialize, de::DeserializeOwned};
 pub struct Malformed;
 
 /// Encodes a value.
+#[must_use]
 pub fn encoded(value: &impl Serialize) -> Vec<u8> {
     encoded_after(Vec::new(), value)
 }
 
 /// Appends the encoding of a value to these bytes.
-pub fn encoded_after(bytes: Vec<u8>, value: &impl Serialize) -> Vec<u8> {
+pub(crate) fn encoded_after(bytes: Vec<u8>, value: &impl Serialize) -> Vec<u8> {
     let Ok(bytes) = postcard::to_extend(value, bytes) else { unreachable!("a Vec takes everything") };
     bytes
 }

@@ -12,6 +12,7 @@
 //!
 //! - [`frame`]: what a node appends at a time, and its encoding.
 //! - [`state`]: which frames count, and what each entry does. Pure: no clock, no randomness.
+//! - [`encoding`]: of frames, states and entries.
 //! - [`instances`]: the nodes' runs, their signs of life, and the time of an entry.
 //! - [`digest`]: finds two nodes that have read different logs.
 //! - [`node`]: what one node does and when: appends, joins, holds, gives up others. Without IO, too.
@@ -20,7 +21,7 @@
 //! The log itself, and the tables that entries change, belong to the program: see [`Table`].
 
 pub mod digest;
-mod encoding;
+pub mod encoding;
 pub mod frame;
 pub mod instances;
 pub mod node;

@@ -301,10 +301,11 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
         self.ok
     }
 
-    /// The tables have room again: reads what has come meanwhile.
-    pub fn go_on(&mut self, now: Now, table: &mut impl Table<Entry = E>) {
+    /// Reads what has come meanwhile, if the tables have room again, and does what is due. Returns the deadline of
+    /// [`Self::tick`].
+    pub fn go_on(&mut self, now: Now, table: &mut impl Table<Entry = E>) -> Option<Duration> {
         self.read(now, table);
-        self.tick(now, table);
+        self.tick(now, table)
     }
 
     /// The log has taken a frame of this node, at this position.

@@ -29,8 +29,8 @@ pub struct Holes {
 }
 
 impl Holes {
-    /// Wants the messages at these positions. What was wanted before and is not being fetched is forgotten: the program
-    /// asks for the lowest position that it lacks.
+    /// Has the messages at these positions fetched. Positions wanted before that are not being fetched are forgotten: the
+    /// program asks for the lowest position that it lacks.
     pub fn want(&mut self, positions: RangeInclusive<u64>) {
         self.wanted = (!positions.is_empty()).then_some(positions);
     }

@@ -2,7 +2,12 @@
 
 use std::{fmt, time::Duration};
 
-use arauto_cluster::{Instance, NodeName, transfer::Chunk};
+use arauto_cluster::{
+    Instance, NodeName, Table,
+    node::{Node, Now},
+    transfer::Chunk,
+};
+use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     error::{ApiError, Refusal, Warning},
@@ -68,6 +73,30 @@ pub enum Report {
     Refused(Refusal),
     /// Something that operators may want to know.
     Warning(Warning),
+}
+
+impl Report {
+    /// Passes the report on to a node. Reports that say nothing to the node change nothing.
+    pub fn pass_on<E>(self, node: &mut Node<E>, now: Now, table: &mut impl Table<Entry = E>)
+    where
+        E: Serialize + DeserializeOwned,
+    {
+        match self {
+            Self::Connected(is_connected) => node.connection(is_connected, now, table),
+            Self::End { position, age } => node.end_of_log(position, age, now, table),
+            Self::Message(message) => {
+                let (position, writer, bytes) = message.into_parts();
+                node.message(position, writer, bytes, now, table);
+            }
+            // The numbers of an earlier instance are others.
+            Self::Acknowledged { instance, number, position } if instance == node.instance() => {
+                node.acknowledged(number, position, now, table);
+            }
+            Self::Chunk(chunk) => node.chunk(chunk.into_parts().1, now, table),
+            Self::Gap { .. } | Self::StreamGone => node.gap(now),
+            Self::Acknowledged { .. } | Self::Rejected { .. } | Self::Refused(_) | Self::Warning(_) => {}
+        }
+    }
 }
 
 /// A message of the log. Its bytes are not shown by `Debug`: they have what users say in them.

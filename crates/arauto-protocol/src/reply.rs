@@ -264,7 +264,7 @@ pub fn slow_reader(limit: usize, to: &Name, waited: Duration, window: Duration, 
     disconnected(limit, Some(to), &why)
 }
 
-/// Last message of a server that is no longer sure of its place in a cluster. What was sent `since` then may be lost.
+/// The last message of a server that is no longer sure of its place in a cluster. Messages sent `since` then may be lost.
 #[must_use]
 pub fn lost_touch(limit: usize, to: Option<&Name>, since: SystemTime) -> Line {
     let since = humantime::format_rfc3339_seconds(since).to_string();

@@ -4,8 +4,8 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId(pub u64);
 
-/// The courier of sessions at other nodes of the cluster: none. What is sent to it is dropped here, and each node sends it
-/// to its own sessions.
+/// The number that stands for the couriers of other nodes of the cluster. Output for it is dropped: each node has the same
+/// output for its own sessions.
 const ELSEWHERE: u16 = u16::MAX;
 
 /// Address of a session's output.

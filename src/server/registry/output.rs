@@ -47,7 +47,10 @@ impl Output<'_> {
 
     /// Queues the refusal of a member's request, and counts it.
     pub fn refuse(&mut self, session_ref: SessionRef, (why, line): (Refusal, Line)) {
-        self.metrics.count_refused(why);
+        // All nodes of a cluster carry a request out, and that of its sender counts it.
+        if session_ref.is_here() {
+            self.metrics.count_refused(why);
+        }
         self.tell(session_ref, line);
     }
 

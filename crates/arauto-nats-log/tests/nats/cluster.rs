@@ -129,21 +129,10 @@ impl World {
     fn heed(&mut self, index: usize, report: Report) {
         let now = self.now();
         let Member { node, table, .. } = &mut self.members[index];
-        match report {
-            Report::Connected(is_connected) => node.connection(is_connected, now, table),
-            Report::End { position, age } => node.end_of_log(position, age, now, table),
-            Report::Message(message) => {
-                let (position, writer, bytes) = message.into_parts();
-                node.message(position, writer, bytes, now, table);
-            }
-            Report::Acknowledged { instance, number, position } if instance == node.instance() => {
-                node.acknowledged(number, position, now, table);
-            }
-            Report::Chunk(chunk) => node.chunk(chunk.into_parts().1, now, table),
-            Report::Gap { .. } | Report::StreamGone => node.gap(now),
-            Report::Refused(refusal) => panic!("{refusal}"),
-            Report::Acknowledged { .. } | Report::Rejected { .. } | Report::Warning(_) => {}
+        if let Report::Refused(refusal) = &report {
+            panic!("{refusal}");
         }
+        report.pass_on(node, now, table);
     }
 
     fn picture(&self) -> String {

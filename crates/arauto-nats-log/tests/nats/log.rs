@@ -92,7 +92,7 @@ fn what_was_stored_before_a_log_began_is_fetched() {
     read.sort_unstable_by_key(|message| message.0);
     let expected: Vec<_> = (1..=150).map(|number| (number, "n1".to_owned(), frame(number, 64))).collect();
     assert_eq!(read, expected);
-    // What is not stored yet is no gap, and comes from the tail.
+    // A message that is not stored yet is no gap, and comes from the tail.
     writer.append(151, 64);
     reader.wait("position 151", |report| match report {
         Report::Message(message) => (message.position() == 151).then_some(()),
@@ -118,7 +118,7 @@ fn messages_that_are_gone_are_a_gap() {
         _ => None,
     });
     assert!((1..=3).contains(&position) && (30..=40).contains(&first), "{position} {first}");
-    // What is still there is fetched as before.
+    // Messages that are still there are fetched as before.
     node.send(Command::Fetch(first..=first));
     assert_eq!(node.message(), (first, "n1".to_owned(), frame(first, 32 * 1_024)));
 }

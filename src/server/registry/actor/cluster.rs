@@ -117,8 +117,7 @@ impl Registry {
                 if closes_all {
                     node.close_all();
                 }
-                node.go_on(now, registry);
-                deadline = node.tick(now, registry).map(|deadline| deadline.saturating_sub(now.boot));
+                deadline = node.go_on(now, registry).map(|deadline| deadline.saturating_sub(now.boot));
                 if let Some(replica) = &mut registry.replica {
                     replica.set_ok(now.boot.saturating_sub(node.ok()));
                 }
@@ -192,23 +191,7 @@ impl Registry {
             Report::Refused(refusal) => self.exit_guard.report(SupervisorEvent::Refused(refusal.to_string())),
             _ => {}
         }
-        self.with_node(|node, now, registry| match report {
-            Report::Connected(is_connected) => node.connection(is_connected, now, registry),
-            Report::End { position, age } => node.end_of_log(position, age, now, registry),
-            Report::Message(message) => {
-                let (position, writer, bytes) = message.into_parts();
-                node.message(position, writer, bytes, now, registry);
-            }
-            Report::Acknowledged { instance, number, position } if instance == node.instance() => {
-                node.acknowledged(number, position, now, registry);
-            }
-            Report::Chunk(chunk) => node.chunk(chunk.into_parts().1, now, registry),
-            Report::Gap { .. } | Report::StreamGone => node.gap(now),
-            Report::Acknowledged { .. }
-            | Report::Rejected { .. }
-            | Report::Refused(_)
-            | Report::Warning(_) => {}
-        });
+        self.with_node(|node, now, registry| report.pass_on(node, now, registry));
     }
 
     fn stop(&mut self, end: End) {

@@ -1,6 +1,10 @@
 //! The registry's tables as those of a cluster: carries out the entries of the log as all nodes do.
 
-use arauto_cluster::{Instance, Table, table::Context};
+use arauto_cluster::{
+    Instance, Table,
+    encoding::{decoded, encoded},
+    table::Context,
+};
 use arauto_protocol::Request;
 
 use super::super::{
@@ -88,12 +92,11 @@ impl Table for Registry {
     }
 
     fn encode(&self) -> Vec<u8> {
-        let Some(snapshot) = self.snapshot() else { return Vec::new() };
-        postcard::to_allocvec(&snapshot).unwrap_or_default()
+        self.snapshot().map_or_else(Vec::new, |snapshot| encoded(&snapshot))
     }
 
     fn decode(&mut self, bytes: &[u8]) -> bool {
-        let Ok((snapshot, [])) = postcard::take_from_bytes(bytes) else { return false };
+        let Ok(snapshot) = decoded(bytes) else { return false };
         self.forget_members();
         self.restore(snapshot);
         true
