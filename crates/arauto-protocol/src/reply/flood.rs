@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Line, Name, connection_error, disconnected, error_message};
+use super::{Line, Name, connection_error, endings::disconnected, error_message};
 
 /// A waiting time in whole seconds, rounded up and at least 1: a client that tries again after it is never too early.
 fn seconds(wait: Duration) -> u64 {
