@@ -184,8 +184,8 @@ impl Running {
                     },
                     None => self.dialogue.leave(),
                 },
-                // That the server ends what is played is no news to a user who leaves.
-                message = self.sharing.next(), if self.to_send.is_empty() && !self.dialogue.is_leaving() => {
+                // That the server ends what is played is no news to a user who leaves or has left.
+                message = self.sharing.next(), if going_on && self.to_send.is_empty() && !self.dialogue.is_leaving() => {
                     self.to_send.push_back(message);
                 }
                 error = printer.failed() => return Err(ScriptError::Output(error)),
