@@ -182,7 +182,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ),
     (
         "server = '::1'\n",
-        "1:10: server must be a host, with or without a port, such as \"chat.example\", \"192.0.2.1:1234\" or \"[::1]:1234\", and no URL",
+        "1:10: server must be a host, with or without a port, such as \"chat.example\", \"192.0.2.1:1234\" or \"[::1]:1234\", and no URL; or up to 16 of them, separated by commas",
         "1 | server = '::1'\n  |          ^^^^^",
     ),
     (

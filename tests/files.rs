@@ -79,7 +79,7 @@ impl Drop for Sharing {
 }
 
 fn dialer(server: &TestServer) -> Dialer {
-    Dialer::new(Target { host: "127.0.0.1".to_owned(), port: server.address().port() })
+    Dialer::new(Target { host: "127.0.0.1".to_owned(), port: server.address().port() }.into())
 }
 
 fn run<T>(what: impl Future<Output = T>) -> T {

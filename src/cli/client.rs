@@ -8,7 +8,7 @@ mod script;
 
 use std::{path::PathBuf, time::Duration};
 
-use arauto_client::Target;
+use arauto_client::Targets;
 use clap::{Args, ValueHint};
 
 pub use command::{Access, ClientCommand, Error, run};
@@ -24,9 +24,10 @@ use crate::config::CommandLine;
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Connection")]
 pub struct ServerArgs {
-    /// Server to connect to; the default port is 1234 [env: ARAUTO_CLIENT_SERVER] [default: 127.0.0.1:1234]
+    /// Server to connect to; the default port is 1234. Several addresses of a cluster are separated by commas, and the
+    /// next one is tried where one does not let the client in [env: ARAUTO_CLIENT_SERVER] [default: 127.0.0.1:1234]
     #[arg(long, value_name = "HOST[:PORT]", value_hint = ValueHint::Hostname)]
-    server: Option<Target>,
+    server: Option<Targets>,
 
     /// Encrypt the connection with TLS; the server's certificate must be valid for HOST and signed by an issuer that
     /// this system trusts; --tls=false overrides the settings [env: ARAUTO_CLIENT_TLS]

@@ -348,7 +348,7 @@ async fn where_no_datagram_comes_it_goes_on_interleaved() {
     let (_commands, mut received) = mpsc::channel(1);
     let (progress, told) = watch::channel(PlaybackProgress::default());
     let wanted = PlaybackOptions {
-        dialer: &Dialer::new(address.to_string().parse::<Target>().unwrap()),
+        dialer: &Dialer::new(address.to_string().parse().unwrap()),
         address: &format!("rtsp://{address}/7f3a"),
         way: Transport::Udp,
         ready: play::Output::File(path.clone()).prepare().unwrap(),
@@ -370,7 +370,7 @@ async fn where_no_datagram_comes_it_goes_on_interleaved() {
 async fn stopped_while_the_server_is_asked() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let dialer = Dialer::new(Target { host: "127.0.0.1".to_owned(), port: 1 });
+    let dialer = Dialer::new(Target { host: "127.0.0.1".to_owned(), port: 1 }.into());
     let address = format!("rtsp://127.0.0.1:{port}/7f3a?key=0");
     let (commands, mut received) = mpsc::channel(1);
     let (progress, _) = watch::channel(PlaybackProgress::default());

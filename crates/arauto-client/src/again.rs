@@ -2,17 +2,17 @@
 //!
 //! | the connection ended by | the client reconnects |
 //! |---|---|
-//! | a cut | after 0.5 s; each failed attempt doubles the wait, up to 30 s |
+//! | a cut, or a server that lost touch with its cluster | after a random 0.25 to 0.75 s, so that the clients of a node do not all return at once; each failed attempt doubles the wait, up to 30 s |
 //! | the server's end (`server closed`), or one of its limits | after a random 2 to 30 s, so that the server's clients do not all return at once |
 //! | an operator's kick or ban | only when the user asks for it |
 
 use std::time::Duration;
 
-use arauto_protocol::reply::CONNECT_AGAIN;
+use arauto_protocol::reply::{CONNECT_AGAIN, NO_CLUSTER};
 
 use super::{OwnedMessage, joining::SERVER, meaning::Meaning};
 
-/// Wait after a cut. Each attempt that fails doubles it.
+/// Mean wait after a cut; each wait is between half of it and one and a half. Each attempt that fails doubles it.
 pub const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// Longest wait, after a cut as well as after the end of a server.
 pub const MAX_WAIT: Duration = Duration::from_secs(30);
@@ -27,6 +27,8 @@ const MAX_NAME_TRIES: u32 = 3;
 const SENT_AWAY: [&str; 2] = ["You were disconnected by ", "You were banned by "];
 /// Prefix of the last message to a client that exceeded one of the server's limits.
 const LIMITED: &str = "You were disconnected: ";
+/// Prefix of the last message of a server that is no longer sure of its place in a cluster.
+const LOST_TOUCH: &str = "You were disconnected: this server lost touch";
 /// Prefixes of temporary refusals: the server is full, the address has or made too many connections, or the server
 /// could not compare the password.
 const FOR_NOW: [&str; 4] = [
@@ -97,6 +99,8 @@ impl Retry {
     pub fn after(&mut self, ending: &ConnectionEnd) -> Option<Duration> {
         match ending {
             ConnectionEnd::SentAway(_) => return None,
+            // Another server of the cluster may let the client in at once.
+            ConnectionEnd::Limited(why) if why.starts_with(LOST_TOUCH) => {}
             ConnectionEnd::Closed | ConnectionEnd::Limited(_) => self.is_closed = true,
             ConnectionEnd::Cut => {}
         }
@@ -105,13 +109,16 @@ impl Retry {
         }
         let wait = self.wait;
         self.wait = (2 * wait).min(MAX_WAIT);
-        Some(wait)
+        Some(between(wait / 2, (3 * wait / 2).min(MAX_WAIT)))
     }
 
     /// Returns the wait before the next attempt, after the server refused a name that this user held before
     /// (`connection_error`), or ended the connection with the words `why`. `None`: the client reconnects only when
     /// the user asks for it.
     pub fn after_refusal(&mut self, why: &str) -> Option<Duration> {
+        if is_elsewhere(why) {
+            return self.after(&ConnectionEnd::Cut);
+        }
         if why.starts_with(LIMITED) || FOR_NOW.iter().any(|begin| why.starts_with(begin)) {
             return self.after(&ConnectionEnd::Limited(String::new()));
         }
@@ -121,6 +128,12 @@ impl Retry {
         }
         None
     }
+}
+
+/// Whether another server of the cluster may let a client in that was refused with these words.
+#[must_use]
+pub fn is_elsewhere(why: &str) -> bool {
+    why == NO_CLUSTER || why.starts_with(LOST_TOUCH)
 }
 
 /// Returns a random duration between the two.
@@ -172,11 +185,35 @@ mod tests {
 
     #[test]
     fn a_cut_is_mended_soon_and_then_ever_later() {
-        let mut retry = Retry::default();
-        let waits: Vec<_> = (0..8).map(|_| retry.after(&ConnectionEnd::Cut).unwrap().as_millis()).collect();
-        assert_eq!(waits, [500, 1000, 2000, 4000, 8000, 16000, 30000, 30000]);
-        retry.joined();
-        assert_eq!(retry.after(&ConnectionEnd::Cut), Some(FIRST_WAIT));
+        let lost_touch = ConnectionEnd::Limited(format!("{LOST_TOUCH} with the others. What you sent since"));
+        for ending in [ConnectionEnd::Cut, lost_touch] {
+            let mut retry = Retry::default();
+            let mut seen = std::collections::HashSet::new();
+            for wait in [500, 1000, 2000, 4000, 8000, 16000, 30000, 30000] {
+                let wait = Duration::from_millis(wait);
+                let waited = retry.after(&ending).unwrap();
+                assert!(
+                    (wait / 2..=(3 * wait / 2).min(MAX_WAIT)).contains(&waited),
+                    "{waited:?} of {wait:?}"
+                );
+                seen.insert(waited);
+            }
+            assert!(seen.len() > 6, "waits are random: {seen:?}");
+            retry.joined();
+            assert!(retry.after(&ending).unwrap() <= 3 * FIRST_WAIT / 2);
+        }
+    }
+
+    #[test]
+    fn a_server_without_its_cluster_is_left_for_another() {
+        for why in
+            [NO_CLUSTER, "You were disconnected: this server lost touch with the others. What you sent"]
+        {
+            assert!(is_elsewhere(why), "{why}");
+            assert!(Retry::default().after_refusal(why).unwrap() <= 3 * FIRST_WAIT / 2, "{why}");
+        }
+        assert!(!is_elsewhere("You were disconnected: you sent nothing for 1h"));
+        assert!(!is_elsewhere("This username is already taken"));
     }
 
     #[test]
@@ -209,7 +246,10 @@ mod tests {
         assert!(Retry::default().after_refusal(full).unwrap() >= MIN_WAIT_AFTER_CLOSE);
         let taken = "This username is already taken. You need to connect again and use another one";
         let mut retry = Retry::default();
-        let tries: Vec<_> = (0..3).map(|_| retry.after_refusal(taken)).collect();
-        assert_eq!(tries, [Some(FIRST_WAIT), Some(2 * FIRST_WAIT), None]);
+        for wait in [FIRST_WAIT, 2 * FIRST_WAIT] {
+            let waited = retry.after_refusal(taken).unwrap();
+            assert!((wait / 2..=3 * wait / 2).contains(&waited), "{waited:?} of {wait:?}");
+        }
+        assert_eq!(retry.after_refusal(taken), None);
     }
 }

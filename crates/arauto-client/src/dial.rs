@@ -3,7 +3,10 @@
 use std::{
     io,
     net::{IpAddr, SocketAddr},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -16,7 +19,7 @@ use tokio::{
 };
 
 use super::{
-    Password, Target,
+    Password, Target, Targets,
     ports::PortSet,
     tls::{Tls, TlsOptions},
 };
@@ -24,6 +27,9 @@ use super::{
 /// Time limit of a connection attempt: all addresses of the host, the TLS handshake and the server's first bytes
 /// together.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Time limit for each address, in place of [`CONNECT_TIMEOUT`], if there are several: the next one may answer at once.
+pub const NEXT_ADDRESS_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Keepalive: idle time before the first probe, interval, number of probes. A server whose machine lost power is
 /// noticed within 15 + 3 × 5 = 30 s.
@@ -60,17 +66,21 @@ pub enum NoConnection {
         /// The system's error.
         why: io::Error,
     },
-    /// The connection was not made within [`CONNECT_TIMEOUT`].
-    #[error("cannot connect to {target}: no answer within {} s", CONNECT_TIMEOUT.as_secs())]
+    /// The connection was not made in time.
+    #[error("cannot connect to {target}: no answer within {} s", within.as_secs())]
     Silence {
         /// Host and port, escaped for printing.
         target: String,
+        /// The time limit.
+        within: Duration,
     },
-    /// The connection was made, but the server sent nothing within [`CONNECT_TIMEOUT`].
-    #[error("{target} accepted the connection and sent nothing within {} s: {hint}", CONNECT_TIMEOUT.as_secs())]
+    /// The connection was made, but the server sent nothing in time.
+    #[error("{target} accepted the connection and sent nothing within {} s: {hint}", within.as_secs())]
     Mute {
         /// Host and port, escaped for printing.
         target: String,
+        /// The time limit.
+        within: Duration,
         /// Advice for the user.
         hint: &'static str,
     },
@@ -82,6 +92,13 @@ pub enum NoConnection {
         /// Reason and advice, escaped for printing.
         why: String,
     },
+    /// None of several addresses could be connected to. Holds the error of each, in the order in which they were tried.
+    #[error("none of the {} addresses lets this client connect: {}", .0.len(), in_turn(.0))]
+    NoneOf(Vec<NoConnection>),
+}
+
+fn in_turn(errors: &[NoConnection]) -> String {
+    errors.iter().map(NoConnection::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// A connection to another port of a server, with the addresses of its two ends.
@@ -94,10 +111,14 @@ pub struct Reached {
     pub peer: SocketAddr,
 }
 
-/// Makes connections to one server, any number of times, and holds the password for it.
+/// Makes connections to one server, or to the servers of a cluster, any number of times, and holds the password for it.
 #[derive(Clone, Debug)]
 pub struct Dialer {
-    target: Target,
+    targets: Targets,
+    /// Index of the address that was tried last. Clones share it: they concern the same server.
+    current: Arc<AtomicUsize>,
+    /// Index of the address to try next.
+    next: Arc<AtomicUsize>,
     tls: Option<Tls>,
     password: Option<Arc<Password>>,
     audio: Audio,
@@ -115,9 +136,16 @@ struct Audio {
 impl Dialer {
     /// Returns a dialer for unencrypted connections to this server, with audio at any port.
     #[must_use]
-    pub fn new(target: Target) -> Self {
-        let audio = Audio { ports: PortSet::all(), allow_plain: false };
-        Self { target, tls: None, password: None, audio, no_answer: NO_ANSWER_TIMEOUT }
+    pub fn new(targets: Targets) -> Self {
+        Self {
+            targets,
+            current: Arc::default(),
+            next: Arc::default(),
+            tls: None,
+            password: None,
+            audio: Audio { ports: PortSet::all(), allow_plain: false },
+            no_answer: NO_ANSWER_TIMEOUT,
+        }
     }
 
     /// Encrypts connections with TLS.
@@ -160,13 +188,19 @@ impl Dialer {
     /// server on this machine.
     #[must_use]
     pub fn may_be_plain(&self) -> bool {
-        self.tls.is_none() || self.audio.allow_plain || self.is_here()
+        self.tls.is_none() || self.audio.allow_plain || is_here(&self.target())
     }
 
-    /// Returns the server's host and port.
+    /// Returns the host and port that were connected to last; before that, the first ones.
     #[must_use]
-    pub fn target(&self) -> &Target {
-        &self.target
+    pub fn target(&self) -> Target {
+        self.targets.as_slice().get(self.current.load(Ordering::Relaxed)).cloned().unwrap_or_default()
+    }
+
+    /// Returns the number of addresses of the server.
+    #[must_use]
+    pub fn address_count(&self) -> usize {
+        self.targets.as_slice().len()
     }
 
     /// Returns the password to give if the server asks for one.
@@ -188,17 +222,11 @@ impl Dialer {
         self.tls.as_ref().is_some_and(Tls::is_insecure)
     }
 
-    /// Whether the network path can read what is sent: the connection leaves this machine unencrypted.
+    /// Whether the network path can read what is sent: the connection to one of the addresses leaves this machine
+    /// unencrypted.
     #[must_use]
     pub fn is_exposed(&self) -> bool {
-        self.tls.is_none() && !self.is_here()
-    }
-
-    /// Whether the server is on this machine, judged by the host name or address that the user gave.
-    fn is_here(&self) -> bool {
-        let host = self.target.host.as_str();
-        host.eq_ignore_ascii_case("localhost")
-            || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+        self.tls.is_none() && !self.targets.as_slice().iter().all(is_here)
     }
 
     /// Returns a warning to show before the user gives a password, if the connection is exposed.
@@ -229,18 +257,39 @@ impl Dialer {
         warnings
     }
 
-    /// Connects, and waits for the server's first bytes.
+    /// Connects, and waits for the server's first bytes. Of several addresses, each is tried once, beginning with the one
+    /// after the last that was tried: after a cut, or a refusal, another one is the better choice.
     ///
     /// # Errors
-    /// If the connection fails, or takes longer than [`CONNECT_TIMEOUT`].
+    /// If no connection succeeds within [`CONNECT_TIMEOUT`], or, for each of several addresses, [`NEXT_ADDRESS_TIMEOUT`].
     pub async fn dial(&self) -> Result<Box<dyn Stream>, NoConnection> {
+        let targets = self.targets.as_slice();
+        let first = self.next.load(Ordering::Relaxed);
+        let mut errors = Vec::new();
+        for index in (first..targets.len()).chain(0..first) {
+            let Some(target) = targets.get(index) else { continue };
+            self.current.store(index, Ordering::Relaxed);
+            self.next.store((index + 1) % targets.len(), Ordering::Relaxed);
+            match self.dial_one(target).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => errors.push(error),
+            }
+        }
+        match errors.pop() {
+            Some(error) if errors.is_empty() => Err(error),
+            last => Err(NoConnection::NoneOf(errors.into_iter().chain(last).collect())),
+        }
+    }
+
+    async fn dial_one(&self, to: &Target) -> Result<Box<dyn Stream>, NoConnection> {
         let mut is_there = false;
-        let target = || Escaped(&self.target).to_string();
-        let done = timeout(CONNECT_TIMEOUT, self.connect(&mut is_there)).await;
+        let target = || Escaped(to).to_string();
+        let within = if self.address_count() == 1 { CONNECT_TIMEOUT } else { NEXT_ADDRESS_TIMEOUT };
+        let done = timeout(within, self.connect(to, &mut is_there)).await;
         match done {
             Ok(done) => done,
-            Err(_) if is_there => Err(NoConnection::Mute { target: target(), hint: self.hint() }),
-            Err(_) => Err(NoConnection::Silence { target: target() }),
+            Err(_) if is_there => Err(NoConnection::Mute { target: target(), within, hint: self.hint() }),
+            Err(_) => Err(NoConnection::Silence { target: target(), within }),
         }
     }
 
@@ -250,7 +299,7 @@ impl Dialer {
     /// # Errors
     /// If the connection fails, or takes longer than [`CONNECT_TIMEOUT`].
     pub async fn reach(&self, port: u16, is_encrypted: bool) -> Result<Reached, NoConnection> {
-        let target = Target { port, ..self.target.clone() };
+        let target = Target { port, ..self.target() };
         let shown = || Escaped(&target).to_string();
         let failed = |why| NoConnection::Failed { target: shown(), why };
         let no_tls = |why| NoConnection::Tls { target: shown(), why };
@@ -271,24 +320,24 @@ impl Dialer {
         };
         timeout(CONNECT_TIMEOUT, reaching)
             .await
-            .unwrap_or_else(|_| Err(NoConnection::Silence { target: shown() }))
+            .unwrap_or_else(|_| Err(NoConnection::Silence { target: shown(), within: CONNECT_TIMEOUT }))
     }
 
     /// Sets `is_there` once there is a TCP connection.
-    async fn connect(&self, is_there: &mut bool) -> Result<Box<dyn Stream>, NoConnection> {
-        let target = || Escaped(&self.target).to_string();
+    async fn connect(&self, to: &Target, is_there: &mut bool) -> Result<Box<dyn Stream>, NoConnection> {
+        let target = || Escaped(to).to_string();
         let failed = |why: io::Error| match why.kind() {
             io::ErrorKind::ConnectionRefused => NoConnection::Refused { target: target(), why },
             _ => NoConnection::Failed { target: target(), why },
         };
         let no_tls = |why| NoConnection::Tls { target: target(), why };
         let Some(tls) = &self.tls else {
-            let tcp = connect(&self.target, self.no_answer).await.map_err(failed)?;
+            let tcp = connect(to, self.no_answer).await.map_err(failed)?;
             *is_there = true;
             return spoken(tcp).await.map_err(failed);
         };
-        let name = Tls::name(&self.target.host).map_err(no_tls)?;
-        let tcp = connect(&self.target, self.no_answer).await.map_err(failed)?;
+        let name = Tls::name(&to.host).map_err(no_tls)?;
+        let tcp = connect(to, self.no_answer).await.map_err(failed)?;
         *is_there = true;
         let stream = tls.shake_hands(name, tcp).await.map_err(no_tls)?;
         // The server's verdict on the client's certificate arrives after the handshake.
@@ -306,6 +355,13 @@ impl Dialer {
             }
         }
     }
+}
+
+/// Whether the server is on this machine, judged by the host name or address that the user gave.
+fn is_here(target: &Target) -> bool {
+    let host = target.host.as_str();
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
 async fn connect(target: &Target, no_answer: Duration) -> io::Result<TcpStream> {
@@ -329,52 +385,4 @@ async fn spoken<S: Stream + 'static>(stream: S) -> io::Result<Box<dyn Stream>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::net::TcpListener;
-
-    use super::*;
-    use crate::tls::TlsOptions;
-
-    /// A server that waits for a TLS handshake sends nothing, as does a server of another protocol whose client
-    /// speaks first.
-    #[tokio::test(start_paused = true)]
-    async fn whoever_says_nothing_is_not_waited_for_without_end() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let target: Target = listener.local_addr().unwrap().to_string().parse().unwrap();
-        let plain = Dialer::new(target.clone());
-        let tls = Tls::new(&TlsOptions { insecure: true, ..TlsOptions::default() }).unwrap();
-        let encrypted = Dialer::new(target.clone()).with_tls(tls);
-        for (dialer, hint) in [
-            (
-                plain,
-                "it may be the port for TLS (--tls), for the page or for audio, or no TR2.23 server; the usual port for messages is 1234",
-            ),
-            (
-                encrypted,
-                "it may be the port without TLS, for the page or for audio, or no TR2.23 server; the usual port for messages is 1235",
-            ),
-        ] {
-            let Err(error) = dialer.dial().await else { panic!("a connection") };
-            let said = format!("{target} accepted the connection and sent nothing within 10 s: {hint}");
-            assert_eq!(error.to_string(), said);
-        }
-    }
-
-    #[test]
-    fn what_leaves_this_machine_unencrypted_is_exposed() {
-        for (host, exposed) in [
-            ("127.0.0.1", false),
-            ("127.1.2.3", false),
-            ("[::1]", false),
-            ("[::ffff:127.0.0.1]", false),
-            ("LocalHost", false),
-            ("192.0.2.1", true),
-            ("localhost.example", true),
-        ] {
-            let dialer = Dialer::new(host.parse().unwrap());
-            assert_eq!(dialer.is_exposed(), exposed, "{host}");
-            let tls = Tls::new(&TlsOptions { insecure: true, ..TlsOptions::default() }).unwrap();
-            assert!(!dialer.with_tls(tls).is_exposed(), "{host}");
-        }
-    }
-}
+mod tests;

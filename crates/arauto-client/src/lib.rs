@@ -69,4 +69,4 @@ pub mod wire;
 pub use owned_message::OwnedMessage;
 pub use password::Password;
 pub use settings::Settings;
-pub use target::Target;
+pub use target::{Target, Targets};

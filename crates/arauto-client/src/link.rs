@@ -15,7 +15,7 @@ use tokio::{
 use zeroize::Zeroizing;
 
 use super::{
-    again::{self, Retry},
+    again::{self, Retry, is_elsewhere},
     decoder::Item,
     dial::{Dialer, NoConnection},
     joining::LetsNobodyIn,
@@ -60,6 +60,8 @@ pub enum Event {
     Joined {
         /// The name as the server spells it.
         name: String,
+        /// Host and port of the server, one of the addresses that the user gave.
+        server: String,
         /// Whether the conversation gave by itself the password that was right for an earlier connection.
         with_kept_password: bool,
     },
@@ -131,6 +133,8 @@ pub struct Link {
     /// Messages given while a password was awaited; at most [`COMMAND_CAPACITY`].
     held: VecDeque<Line>,
     was_joined: bool,
+    /// How many servers have refused the name before one was joined.
+    elsewhere: usize,
     retry: Retry,
     /// The server has been asked for its limits and has not answered yet.
     asks_limits: bool,
@@ -153,6 +157,7 @@ impl Link {
             password: None,
             held: VecDeque::new(),
             was_joined: false,
+            elsewhere: 0,
             retry: Retry::default(),
             asks_limits: false,
             commands,
@@ -173,6 +178,9 @@ impl Link {
                 Err(error) => Ending::Cut(error.to_string()),
                 Ok(stream) => self.converse(wire::halves(stream)).await?,
             };
+            if self.goes_elsewhere(&ending) {
+                continue;
+            }
             let event = self.event_of(ending);
             let retry_in = match &event {
                 Event::Cut { retry_in, .. } | Event::Closed { retry_in } => *retry_in,
@@ -184,6 +192,14 @@ impl Link {
                 () = self.events.closed() => return Err(Unheard),
             }
         }
+    }
+
+    /// Whether to try the next address at once: this server has lost its cluster, and no server was joined yet. Tries
+    /// each address once.
+    fn goes_elsewhere(&mut self, ending: &Ending) -> bool {
+        let Ending::Over(End::NotLetIn(why)) = ending else { return false };
+        self.elsewhere += 1;
+        !self.was_joined && is_elsewhere(why) && self.elsewhere < self.dialer.address_count()
     }
 
     /// Returns the event to send for the end of a connection: [`Event::Ended`] if the conversation does not

@@ -1,9 +1,12 @@
-//! [`Target`]: parses and displays the address of a server.
+//! [`Target`] and [`Targets`]: parse and display the addresses of servers.
 
 use std::{fmt, str::FromStr};
 
 /// Port of a server if none is given.
 pub const DEFAULT_PORT: u16 = 1234;
+
+/// Most addresses of one server.
+pub const MAX_TARGETS: usize = 16;
 
 /// Host and port of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,9 +32,61 @@ pub enum NoTarget {
     /// A URL, such as that of the page or of a stream.
     #[error("this is a URL; write HOST or HOST:PORT, such as chat.example:1234")]
     Url,
-    /// The host holds a blank or a control character.
-    #[error("a host has no blanks and no control characters")]
+    /// The host holds a blank, a control character, a comma or a semicolon.
+    #[error("a host has no blanks, semicolons and control characters; a comma separates addresses")]
     NotAHost,
+    /// More than [`MAX_TARGETS`] addresses.
+    #[error("a server has at most {MAX_TARGETS} addresses")]
+    TooMany,
+}
+
+/// The addresses of one server, or of the servers of a cluster: at least one, in the order in which they are tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Targets(Vec<Target>);
+
+impl Targets {
+    /// Returns the addresses.
+    #[must_use]
+    pub fn as_slice(&self) -> &[Target] {
+        &self.0
+    }
+}
+
+impl Default for Targets {
+    fn default() -> Self {
+        Target::default().into()
+    }
+}
+
+impl From<Target> for Targets {
+    fn from(target: Target) -> Self {
+        Self(vec![target])
+    }
+}
+
+impl FromStr for Targets {
+    type Err = NoTarget;
+
+    /// Reads addresses that are separated by commas. One that is named twice is tried once.
+    fn from_str(text: &str) -> Result<Self, NoTarget> {
+        let mut targets = Vec::new();
+        for target in text.split(',') {
+            let target: Target = target.parse()?;
+            if !targets.contains(&target) {
+                targets.push(target);
+            }
+        }
+        if targets.len() > MAX_TARGETS { Err(NoTarget::TooMany) } else { Ok(Self(targets)) }
+    }
+}
+
+impl fmt::Display for Targets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, target) in self.0.iter().enumerate() {
+            write!(f, "{}{target}", if index == 0 { "" } else { ", " })?;
+        }
+        Ok(())
+    }
 }
 
 impl Default for Target {
@@ -61,7 +116,7 @@ impl FromStr for Target {
         if host.is_empty() {
             return Err(NoTarget::NoHost);
         }
-        if host.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        if host.chars().any(|c| c.is_control() || c.is_whitespace() || matches!(c, ',' | ';')) {
             return Err(NoTarget::NotAHost);
         }
         let port = match port {
@@ -82,6 +137,26 @@ impl fmt::Display for Target {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn several_addresses_are_separated_by_commas() {
+        let targets: Targets = "n1.example, [::1]:99,n2.example:4321, n1.example:1234".parse().unwrap();
+        assert_eq!(targets.to_string(), "n1.example:1234, [::1]:99, n2.example:4321");
+        assert_eq!(targets.to_string().parse(), Ok(targets));
+        for (text, why) in [
+            ("", NoTarget::NoHost),
+            (",", NoTarget::NoHost),
+            ("n1,", NoTarget::NoHost),
+            ("n1 n2", NoTarget::NotAHost),
+            ("n1;n2", NoTarget::NotAHost),
+            ("n1,::1", NoTarget::NoBrackets),
+        ] {
+            assert_eq!(text.parse::<Targets>(), Err(why), "{text:?}");
+        }
+        let many = |count: usize| (0..count).map(|n| format!("n{n}")).collect::<Vec<_>>().join(",");
+        assert!(many(MAX_TARGETS).parse::<Targets>().is_ok());
+        assert_eq!(many(MAX_TARGETS + 1).parse::<Targets>(), Err(NoTarget::TooMany));
+    }
 
     #[test]
     fn what_people_write() {

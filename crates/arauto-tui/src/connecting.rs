@@ -29,7 +29,10 @@ impl App {
                 self.hint = Some(format!("{name} has a password. It is not shown as you type"));
                 self.prompt = Prompt::Password { name, typed: Zeroizing::new(String::new()) };
             }
-            link::Event::Joined { name, with_kept_password } => self.joined(name, with_kept_password, now),
+            link::Event::Joined { name, server, with_kept_password } => {
+                self.server_info.server = server;
+                self.joined(name, with_kept_password, now);
+            }
             link::Event::MessageBytes(limit) => self.message_bytes = limit,
             link::Event::Received(item) => self.received(item, now),
             link::Event::Cut { why, retry_in } => self.cut(&why, retry_in, now),

@@ -32,9 +32,12 @@ use arauto_client::{
     link::{self, End, Event},
 };
 
+/// The server of the tests.
+const SERVER: &str = "127.0.0.1:1234";
+
 /// The event of a connection that needs no password.
 fn joined(name: &str) -> Event {
-    Event::Joined { name: name.to_owned(), with_kept_password: false }
+    Event::Joined { name: name.to_owned(), server: SERVER.to_owned(), with_kept_password: false }
 }
 
 /// A screen, with the time and the server's messages set by the test.
@@ -49,7 +52,7 @@ struct Desk {
 
 impl Desk {
     fn new(name: Option<&str>, columns: u16, rows: u16) -> Self {
-        let server_info = ServerInfo { server: "127.0.0.1:1234".to_owned(), ..ServerInfo::default() };
+        let server_info = ServerInfo { server: SERVER.to_owned(), ..ServerInfo::default() };
         Self::at(server_info, name, columns, rows)
     }
 

@@ -112,7 +112,8 @@ impl Link {
                     }
                     self.was_joined = true;
                     self.retry.joined();
-                    self.tell(Event::Joined { name, with_kept_password }).await?;
+                    let server = self.dialer.target().to_string();
+                    self.tell(Event::Joined { name, server, with_kept_password }).await?;
                     return Ok(Ok(()));
                 }
                 Step::Refused(why) => return Ok(Err(Ending::Over(End::NotLetIn(why)))),

@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::*;
-use crate::{Target, joining::JOIN_TIMEOUT};
+use crate::joining::JOIN_TIMEOUT;
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -27,8 +27,13 @@ struct Puppet(BufStream<TcpStream>);
 impl Stage {
     async fn set(name: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let target: Target = listener.local_addr().unwrap().to_string().parse().unwrap();
-        let (commands, events) = Link::spawn(Dialer::new(target), name);
+        let targets = listener.local_addr().unwrap().to_string();
+        Self::at(listener, &targets, name)
+    }
+
+    /// Begins a conversation with the server at these addresses; the listener is one of them.
+    fn at(listener: TcpListener, targets: &str, name: &str) -> Self {
+        let (commands, events) = Link::spawn(Dialer::new(targets.parse().unwrap()), name);
         Self { listener, commands, events }
     }
 
@@ -310,6 +315,50 @@ async fn who_thinks_of_a_password_may_take_long() {
     stage.give(password("secret")).await;
     match ended_in_time(&mut stage).await {
         Event::Ended(End::LetsNobodyIn(_)) => {}
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_server_without_its_cluster_is_left_for_the_next_address() {
+    const REFUSED: &str = "server | new_client: ana | connection_error | This server has lost touch with the others. Connect again later, or to another one";
+    let one = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let other = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let [first, second] = [&one, &other].map(|listener| listener.local_addr().unwrap().to_string());
+    let mut stage = Stage::at(one, &format!("{first}, {second}"), "ana");
+    let mut puppet = stage.accept("ana").await;
+    puppet.say(REFUSED).await;
+    let one = std::mem::replace(&mut stage.listener, other);
+    let mut puppet = stage.accept("ana").await;
+    puppet.confirm("ana").await;
+    match stage.event().await {
+        Event::Joined { server, .. } => assert_eq!(server, second),
+        other => panic!("{other:?}"),
+    }
+    // After a cut, the client goes back, and a refusal makes it wait.
+    drop(puppet);
+    assert!(matches!(stage.event().await, Event::Cut { .. }));
+    let other = std::mem::replace(&mut stage.listener, one);
+    let mut puppet = stage.accept("ana").await;
+    puppet.say(REFUSED).await;
+    assert!(
+        matches!(stage.event().await, Event::Cut { why, .. } if why.starts_with("This server has lost touch"))
+    );
+    stage.listener = other;
+    stage.accept("ana").await;
+}
+
+#[tokio::test]
+async fn each_address_is_tried_once_before_the_client_gives_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut stage = Stage::at(listener, &format!("{address}, localhost:{}", address.port()), "ana");
+    for _ in 0..2 {
+        let mut puppet = stage.accept("ana").await;
+        puppet.say("server | new_client: ana | connection_error | This server has lost touch with the others. Connect again later, or to another one").await;
+    }
+    match stage.event().await {
+        Event::Ended(End::NotLetIn(why)) => assert!(why.starts_with("This server has lost touch"), "{why}"),
         other => panic!("{other:?}"),
     }
 }

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use super::ScriptError;
 use crate::{
     OwnedMessage,
+    again::is_elsewhere,
     decoder::Item,
     dial::{Dialer, Stream},
     generated_name::{MAX_TRIES, generated_name},
@@ -78,7 +79,18 @@ impl OneShot {
         Self::under(dialer, &generated_name(), until).await
     }
 
+    /// Joins at the first address that lets the client in: a server that has lost its cluster does not.
     async fn under(dialer: &Dialer, name: &str, until: &mut Option<Instant>) -> Result<Self, ScriptError> {
+        for _ in 1..dialer.address_count() {
+            match Self::at_next(dialer, name, until).await {
+                Err(ScriptError::Refused(why)) if is_elsewhere(&why) => {}
+                done => return done,
+            }
+        }
+        Self::at_next(dialer, name, until).await
+    }
+
+    async fn at_next(dialer: &Dialer, name: &str, until: &mut Option<Instant>) -> Result<Self, ScriptError> {
         let stream = match *until {
             None => dialer.dial().await?,
             Some(until) => timeout_at(until, dialer.dial()).await.map_err(|_| LetsNobodyIn)??,

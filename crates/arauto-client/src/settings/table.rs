@@ -13,7 +13,7 @@ use arauto_settings::layers::{
 };
 use arauto_settings::source::quoted;
 
-use crate::{Target, ports::PortSet};
+use crate::{Targets, ports::PortSet};
 
 const FILE: PathOf = PathOf("file");
 
@@ -29,8 +29,10 @@ settings! {
         /// The name to use if the command line gives none. "": none.
         name: String, NameOf;
 
-        /// The server; without a port, 1234. IPv6 addresses go in brackets: "[::1]:1234".
-        server: Target, ServerOf, "--server";
+        /// The server; without a port, 1234. IPv6 addresses go in brackets: "[::1]:1234". Several addresses of a cluster
+        /// are separated by commas: "n1.example, n2.example". The client tries the next one where one does not let it in,
+        /// and after a cut.
+        server: Targets, ServerOf, "--server";
 
         /// Whether output has colours: "auto" (on a terminal, unless the variable NO_COLOR is set), "always" or
         /// "never".
@@ -172,22 +174,22 @@ impl Form for PortsOf {
     }
 }
 
-/// Host and port of a server.
+/// Hosts and ports of a server, separated by commas.
 struct ServerOf;
 
 impl Form for ServerOf {
-    type Value = Target;
+    type Value = Targets;
 
     fn allowed(&self) -> String {
-        r#"a host, with or without a port, such as "chat.example", "192.0.2.1:1234" or "[::1]:1234", and no URL"#
+        r#"a host, with or without a port, such as "chat.example", "192.0.2.1:1234" or "[::1]:1234", and no URL; or up to 16 of them, separated by commas"#
             .to_owned()
     }
 
-    fn read(&self, raw: Raw<'_>) -> Result<Target, Refused> {
+    fn read(&self, raw: Raw<'_>) -> Result<Targets, Refused> {
         raw.text().and_then(|text| text.parse().ok()).ok_or(Refused::WHOLE)
     }
 
-    fn show(&self, value: &Target) -> String {
+    fn show(&self, value: &Targets) -> String {
         quoted(&value.to_string())
     }
 }

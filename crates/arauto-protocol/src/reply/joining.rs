@@ -12,6 +12,10 @@ use crate::{
 /// Ending of each refusal that another name would avoid.
 pub const CONNECT_AGAIN: &str = "You need to connect again and use another one";
 
+/// Refusal of a server that has no place in its cluster at the moment. Another address may let the client in at once.
+pub const NO_CLUSTER: &str =
+    "This server has lost touch with the others. Connect again later, or to another one";
+
 /// Asks a new connection for its name.
 #[must_use]
 pub fn name_request() -> Line {
@@ -118,10 +122,7 @@ pub fn no_name_in_time(limit: usize, waited: Duration) -> Line {
 /// Refusal: the server has no place in its cluster at the moment.
 #[must_use]
 pub fn no_cluster(limit: usize) -> Line {
-    connection_error(
-        limit,
-        "This server has lost touch with the others. Connect again later, or to another one",
-    )
+    connection_error(limit, NO_CLUSTER)
 }
 
 /// Refusal: all of `limits.max_sessions` are in use.
