@@ -134,6 +134,19 @@ fn a_mistyped_command_line_is_status_2() {
     assert!(refusal(&mut arauto(["config", "--check", "a", "--workers", "3"])).contains("--check"));
 }
 
+#[cfg(not(feature = "cluster"))]
+#[test]
+fn a_program_without_nats_says_so() {
+    let mut serve = arauto(["serve"]);
+    serve.env("ARAUTO_CLUSTER_SERVERS", "nats://127.0.0.1:9").env("ARAUTO_CLUSTER_NODE", "n1");
+    for listen in ["SERVER", "WEB", "MEDIA", "MONITORING"] {
+        serve.env(format!("ARAUTO_{listen}_LISTEN"), "127.0.0.1:0");
+    }
+    let output = serve.output().unwrap();
+    let words = "arauto: cannot take part in the cluster: this program was built without NATS (the feature `cluster`)";
+    assert_eq!((status(&output), text(&output.stderr).lines().last().unwrap()), (1, words));
+}
+
 #[cfg(feature = "jemalloc")]
 #[test]
 fn the_allocator_has_its_settings() {

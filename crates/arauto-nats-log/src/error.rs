@@ -175,6 +175,9 @@ pub enum Warning {
 /// Why the log does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    /// The program was built without the feature `nats`.
+    #[error("this program was built without NATS (the feature `cluster`)")]
+    NotBuilt,
     /// There is no server in the options.
     #[error("no NATS server is named")]
     NoServer,

@@ -32,21 +32,37 @@
 //! - All answers come to one inbox. What an answer belongs to is in its subject, so a request that is never answered
 //!   leaves nothing behind.
 //! - The position of a message is believed only if the server wrote it.
+//!
+//! The feature `nats`, on by default, is the log. Without it the crate has its types alone, and [`start`] fails: a program
+//! that can do without a cluster is then built without a client of NATS.
 
+#![cfg_attr(not(feature = "nats"), allow(dead_code, reason = "only what the types need is used"))]
+
+#[cfg(feature = "nats")]
 mod api;
+#[cfg(feature = "nats")]
+mod client;
 mod command;
+#[cfg(feature = "nats")]
 mod credentials;
 mod error;
+#[cfg(feature = "nats")]
 mod head;
+#[cfg(feature = "nats")]
 mod holes;
 mod options;
 mod report;
 mod room;
+#[cfg(feature = "nats")]
 mod state_sender;
+#[cfg(feature = "nats")]
 mod stream_config;
+#[cfg(feature = "nats")]
 mod subjects;
+#[cfg(feature = "nats")]
 mod worker;
 
+#[cfg(feature = "nats")]
 use std::{io, thread};
 
 pub use command::{Command, Log};
@@ -61,6 +77,7 @@ pub use report::{MAX_WAITING_BYTES, Message, Report, StateChunk};
 /// # Errors
 /// If the options are wrong, a file of theirs cannot be read, or the thread does not start. A server that is not there
 /// is no error: the log waits for it, and reports that.
+#[cfg(feature = "nats")]
 pub fn start(options: Options, deliver: impl FnMut(Report) + Send + 'static) -> Result<Log, StartError> {
     let client = options.client()?;
     let (log, commands) = Log::new();
@@ -80,10 +97,20 @@ pub fn start(options: Options, deliver: impl FnMut(Report) + Send + 'static) -> 
     Ok(log)
 }
 
+/// Says that this program was built without the feature `nats`, and so has no client of NATS.
+///
+/// # Errors
+/// Always.
+#[cfg(not(feature = "nats"))]
+pub fn start(_: Options, _: impl FnMut(Report) + Send + 'static) -> Result<Log, StartError> {
+    Err(StartError::NotBuilt)
+}
+
 /// Most threads that resolve names, read certificates, and cut states.
+#[cfg(feature = "nats")]
 const MAX_BLOCKING_THREADS: usize = 8;
 
 /// Compiles and runs the example in README.md.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "nats"))]
 #[doc = include_str!("../README.md")]
 struct ReadmeExample;

@@ -15,8 +15,8 @@ use bytes::Bytes;
 use super::Worker;
 use crate::{
     api::{NOT_CLUSTERED, NOT_FOR_ACCOUNT, STREAM_NOT_FOUND, StreamInfo, StreamState},
+    client::is_loopback,
     error::{ApiError, Refusal, Warning},
-    options::is_loopback,
     report::Report,
     stream_config::creation,
     subjects::Reply,
