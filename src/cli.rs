@@ -5,6 +5,7 @@
 #[cfg(feature = "client")]
 pub mod client;
 mod man;
+pub mod nodes;
 
 use std::path::PathBuf;
 
@@ -130,6 +131,26 @@ pub enum Command {
     #[cfg(feature = "audio")]
     Play(client::Play),
 
+    /// Show the nodes of a cluster: clients, lag and start of each
+    ///
+    /// Asks a node by HTTP, at an address of its monitoring.listen, and prints a table. The node that answers has a
+    /// star. LAG is the number of messages of the cluster's log that a node had not carried out when it was last heard.
+    ///
+    /// Exit status: 0; 3 if the server is not a node of a cluster, 4 if there is no connection.
+    #[command(after_help = "Examples:
+  arauto nodes
+  arauto nodes --monitoring n2.example:1281
+  arauto nodes --json | jq '.nodes[] | select(.lag > 100) | .node'")]
+    Nodes {
+        /// The address of a node's monitoring
+        #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:1281", value_hint = ValueHint::Hostname)]
+        monitoring: String,
+
+        /// Print the server's answer as JSON
+        #[arg(long)]
+        json: bool,
+    },
+
     /// Show the configuration in force, or check a file
     ///
     /// Prints every setting as TOML that --config accepts, each with the origin of its value.
@@ -223,6 +244,11 @@ pub struct Settings {
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     workers: Option<String>,
 
+    /// End with status 1 if no NATS server of the cluster answers within 10 s, instead of waiting [env:
+    /// ARAUTO_CLUSTER_ONCE]
+    #[arg(long)]
+    once: bool,
+
     /// Log nothing less severe than this [env: ARAUTO_LOG_LEVEL]
     #[arg(long, value_name = "LEVEL", value_parser = PossibleValuesParser::new(Level::names()))]
     log_level: Option<String>,
@@ -238,6 +264,7 @@ impl From<Settings> for CommandLine {
         let flags = given([
             ("server.listen", "--listen", listen),
             ("server.workers", "--workers", settings.workers),
+            ("cluster.once", "--once", settings.once.then(|| true.to_string())),
             ("log.level", "--log-level", settings.log_level),
             ("log.format", "--log-format", settings.log_format),
         ]);

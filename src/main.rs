@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use arauto::accounts::passwd;
 #[cfg(feature = "client")]
 use arauto::cli::client;
-use arauto::cli::{self, Cli, Command};
+use arauto::cli::{self, Cli, Command, nodes};
 use arauto::config::{self, CommandLine, ConfigError};
 use arauto::server::{Reloading, ServeError};
 use arauto::{logging, self_signed, server};
@@ -33,6 +33,9 @@ fn main() -> ExitCode {
             error.is::<ConfigError>() || error.downcast_ref().is_some_and(ServeError::is_refusal);
         #[cfg(feature = "client")]
         if let Some(error) = error.downcast_ref::<client::Error>() {
+            return ExitCode::from(error.status());
+        }
+        if let Some(error) = error.downcast_ref::<nodes::NoNodes>() {
             return ExitCode::from(error.status());
         }
         if is_refusal { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
@@ -63,6 +66,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Cert { hosts, days, out_dir } => {
             print(self_signed::make(&hosts, days, &out_dir)?.advice())?;
         }
+        Command::Nodes { monitoring, json } => print(nodes::table(&monitoring, json)?)?,
         #[cfg(feature = "client")]
         Command::Join(join) => client::run(join.into())?,
         #[cfg(feature = "client")]

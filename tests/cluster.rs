@@ -1,5 +1,7 @@
 //! Several servers as one, over a real nats-server.
 
+mod operations;
+
 use std::{
     io::{Read, Write},
     net::TcpStream,
@@ -10,6 +12,7 @@ use arauto_needs::needs;
 
 use crate::accounts::{AccountsFile, PASSWORD};
 use crate::harness::{Client, NAME_REQUEST, confirmation, nats::Nats, process::Process, wait_until};
+use crate::monitoring::figures;
 
 fn node(nats: &Nats, name: &str) -> Process {
     Process::serve(&[("ARAUTO_CLUSTER_SERVERS", &nats.url()), ("ARAUTO_CLUSTER_NODE", name)])
@@ -320,4 +323,31 @@ fn kicks_and_bans_hold_at_all_nodes_and_at_one_that_joins_later() {
     alan.send("/unban carl");
     assert!(alan.line().starts_with("server | alan | unban | carl is no longer banned"));
     join_when_free(&n3, "carl");
+}
+
+#[needs("nats-server")]
+#[test]
+fn a_client_that_does_not_read_delays_its_node_for_seconds_and_is_disconnected() {
+    const MESSAGES: usize = 6_000;
+
+    let nats = Nats::start();
+    let [n1, n2] = nodes(&nats, ["n1", "n2"]);
+    // It reads its confirmation, and nothing after that.
+    let _silent = n1.join("silent");
+    let (mut bystander, mut sender) = (n1.join("bystander"), n2.join("sender"));
+    let text = "x".repeat(900);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in 0..MESSAGES {
+                sender.send(&format!("/others {number} {text}"));
+            }
+            sender.expect_nothing_before_an_echo("sender");
+        });
+        for number in 0..MESSAGES {
+            bystander.expect(&format!("sender | all clients | broadcast_not_me | {number} {text}"));
+        }
+    });
+    let ended = n1.logged("left");
+    assert!(["slow reader", "outbox full"].contains(&ended["reason"].as_str().unwrap()), "{ended}");
+    assert_eq!(figures(n1.monitoring_address())["arauto_cluster_cuts_total"], 0);
 }

@@ -19,6 +19,7 @@ mod client_passwords;
 mod client_settings;
 #[cfg(feature = "tui")]
 mod client_tls;
+#[cfg(feature = "cluster")]
 mod cluster;
 mod config;
 mod crowds;

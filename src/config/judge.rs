@@ -81,6 +81,10 @@ fn required_accounts_have_a_file(layers: &Layers<Config>) -> Result<(), ConfigEr
     Err(layers.refusal(required, "false, because accounts.file is not set".to_owned()))
 }
 
+/// Least outbox of a node's client: one frame of the log, at most 256 KiB, is carried out at once, and a client that has
+/// twice its outbox waiting is disconnected.
+const MIN_OUTBOX_BYTES_OF_NODE: usize = 512 * 1024;
+
 /// Without a name, a node could not be told from the others; two replicas are lost with either of two servers.
 fn a_node_has_a_name(layers: &Layers<Config>) -> Result<(), ConfigError> {
     let cluster = &layers.config.cluster;
@@ -89,6 +93,9 @@ fn a_node_has_a_name(layers: &Layers<Config>) -> Result<(), ConfigError> {
         Ok(())
     } else if cluster.node.is_empty() {
         Err(layers.refusal(place("node"), "a name, because cluster.servers is set".to_owned()))
+    } else if layers.config.limits.outbox_bytes < MIN_OUTBOX_BYTES_OF_NODE {
+        let outbox_bytes = Config::find("limits", "outbox_bytes").unwrap_or_default();
+        Err(layers.refusal(outbox_bytes, "at least 524288, because cluster.servers is set".to_owned()))
     } else if cluster.replicas == 2 {
         Err(layers.refusal(place("replicas"), "1 or 3".to_owned()))
     } else {

@@ -173,7 +173,7 @@ settings! {
     /// Section `[cluster]`: several servers as one, which share names and messages over NATS.
     cluster: Cluster {
         /// The NATS servers with JetStream, at most 16, such as "nats://10.0.0.1:4222"; "tls://" encrypts. []: this
-        /// server is alone, and the rest of this section has no effect.
+        /// server is alone, and the rest of this section has no effect. Needs a limits.outbox_bytes of 524288 or more.
         /// Nodes trust each other and the NATS servers: each can read all messages, private ones included, and take any
         /// name. NATS keeps messages in its files for log_age.
         servers: Vec<String>, ServerUrls { schemes: &["nats", "tls"], most: 16 };
@@ -210,6 +210,10 @@ settings! {
         /// Whether to run on NATS servers of other machines that let this server's user write what only they may: true
         /// or false.
         trust_nats: bool, YesNo;
+
+        /// Whether to end with status 1 if none of the NATS servers answers within 10 s of the start, true or false. By
+        /// default the server waits for them, lets nobody in, and says so.
+        once: bool, YesNo, "--once";
     }
 
     /// Section `[limits]`: sizes, times and memory.

@@ -15,10 +15,11 @@ use arauto_protocol::{Kind, Operation, Refusal, named_enum};
 
 use crate::server::{
     common::{close::CloseReason, listener_protocol::ListenerProtocol},
-    metrics::audio::Counters,
+    metrics::{audio::Counters, cluster::ClusterMetrics},
 };
 
 pub mod audio;
+pub mod cluster;
 mod histogram;
 mod log;
 
@@ -81,6 +82,7 @@ pub struct Metrics {
     broadcast_wait_nanos: AtomicU64,
     outboxes_bytes: Arc<AtomicU64>,
     audio: Arc<Counters>,
+    cluster: ClusterMetrics,
 }
 
 named_enum! {
@@ -285,6 +287,12 @@ impl Metrics {
     #[must_use]
     pub fn audio(&self) -> Arc<Counters> {
         Arc::clone(&self.audio)
+    }
+
+    /// The counters of the cluster, and the newest view of its nodes.
+    #[must_use]
+    pub fn cluster(&self) -> &ClusterMetrics {
+        &self.cluster
     }
 
     /// Number of sessions that were given a name.

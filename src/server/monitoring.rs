@@ -32,6 +32,7 @@ mod exposition;
 mod figures;
 mod json;
 mod liveness_check;
+mod nodes;
 mod places;
 mod process;
 

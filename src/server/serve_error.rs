@@ -6,6 +6,9 @@ use arauto_settings::source::SourceError;
 
 use crate::server::{admission::bans::LedgerError, net::tls::credentials::CredentialsError};
 
+/// Why a server ends that is not to wait for NATS, see [`ServeError::Cluster`].
+pub const NO_NATS: &str = "none of cluster.servers answers, and cluster.once is true";
+
 /// Why the server could not start or had to end.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {

@@ -133,6 +133,11 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "3:12: cluster.replicas must be 1 or 3",
         "3 | replicas = 2\n  |            ^",
     ),
+    (
+        "[cluster]\nnode = 'n1'\nservers = ['nats://a:4222']\n[limits]\noutbox_bytes = 524287\n",
+        "5:16: limits.outbox_bytes must be at least 524288, because cluster.servers is set",
+        "5 | outbox_bytes = 524287\n  |                ^^^^^^",
+    ),
     ("[log]\nlevel = \"info\"\nlevel = \"info\"\n", "3:1: duplicate key", "3 | level = \"info\"\n  | ^^^^^"),
     ("[log\n", "1:5: unclosed table, expected `]`", "1 | [log\n  |     ^"),
     // Of two faults, the upper one is reported.

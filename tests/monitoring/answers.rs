@@ -40,7 +40,8 @@ const TEXT: &str = "text/plain; charset=utf-8";
 fn each_address_answers_as_it_is_to() {
     let server = TestServer::start();
     let address = server.monitoring_address();
-    let nothing = "There is nothing at this address. There are /metrics, /stats, /healthz and /readyz.\n";
+    let nothing =
+        "There is nothing at this address. There are /metrics, /stats, /healthz, /readyz and /nodes.\n";
     let no_method = "Only GET and HEAD are answered here.\n";
     let no_name = "This server does not go by the name in the address. Use its IP address, or add the name to web.hosts.\n";
     let no_origin = "A page from another server may not talk to this one. If a proxy is between, have it pass on the browser's Host \

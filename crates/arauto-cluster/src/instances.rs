@@ -34,6 +34,10 @@ pub struct Participant {
     pub newest: u64,
     /// The latest of its times, in milliseconds since 1970.
     pub time: u64,
+    /// The time of the log at which it became ready, in milliseconds since 1970; 0 before.
+    pub ready_at: u64,
+    /// The position up to which it had carried out the log when it wrote its newest frame that counted.
+    pub position: u64,
 }
 
 /// The instances that take part, and those that did.

@@ -30,15 +30,18 @@ use super::{
 
 mod acting;
 mod ahead;
+mod lag;
 mod liveness;
 mod reading;
 mod timing;
 mod window;
 
 pub use ahead::{MAX_AHEAD_BYTES, MAX_FETCHED};
+pub use lag::MAX_LAG_BYTES;
 pub use timing::{MAX_CLOCK_DIFFERENCE, Now, Timing};
 
 use ahead::Ahead;
+use lag::ReadBytes;
 use liveness::Liveness;
 use window::Window;
 
@@ -169,11 +172,16 @@ pub struct Node<E> {
     window: Window<E>,
     ahead: Ahead,
     liveness: Liveness,
+    read_bytes: ReadBytes,
     is_connected: bool,
     /// When the newest own frame that came back was first appended.
     ok: Duration,
     /// When something of a ready node was last read.
     sign_of_life: Duration,
+    /// The last position up to which all messages have come, if it is after the state's.
+    received: u64,
+    /// Frames that were read and changed nothing.
+    void_frames: u64,
     /// The last position that is being fetched, and when it is fetched again.
     fetching: Option<(u64, Duration)>,
     actions: Vec<Action>,
@@ -191,9 +199,12 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
             window: Window::new(now),
             ahead: Ahead::default(),
             liveness: Liveness::default(),
+            read_bytes: ReadBytes::default(),
             is_connected: true,
             ok: now.boot,
             sign_of_life: now.boot,
+            received: 0,
+            void_frames: 0,
             fetching: None,
             actions: Vec::new(),
         }
@@ -208,6 +219,24 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
     #[must_use]
     pub fn state(&self) -> &State {
         &self.state
+    }
+
+    /// The newest position of the log that this node has heard of.
+    #[must_use]
+    pub fn newest(&self) -> u64 {
+        self.ahead.newest().max(self.state.position())
+    }
+
+    /// Frames that were read and changed nothing, such as those that were appended twice.
+    #[must_use]
+    pub fn void_frames(&self) -> u64 {
+        self.void_frames
+    }
+
+    /// Whether the node reads nothing from its clients, because its own frames do not come back.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        matches!(self.stage, Stage::Ready { holds: true, .. })
     }
 
     /// The number of this run.
@@ -233,6 +262,11 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
         self.window.push(Entry::Table(entry))
     }
 
+    /// Appends a frame at once, even if it has no entries, as a sign of life.
+    pub fn speak(&mut self) {
+        self.window.make_due();
+    }
+
     /// Ends the whole cluster.
     pub fn close_all(&mut self) {
         self.window.push(Entry::CloseAll);
@@ -252,6 +286,10 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
 
     /// The connection to the log's server has broken, or is there again.
     pub fn connection(&mut self, is_connected: bool, now: Now, table: &impl Table<Entry = E>) {
+        if is_connected && !self.is_connected {
+            // The frame on its way was probably lost with the connection.
+            self.window.retry(now, &self.config.timing);
+        }
         self.is_connected = is_connected;
         self.tick(now, table);
     }
@@ -285,7 +323,21 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
     ) {
         self.ahead.keep(self.state.position(), position, node, bytes);
         self.read(now, table);
+        self.receive(now);
         self.tick(now, table);
+    }
+
+    /// Whether clients have to wait with what others receive: a node that lives is more than [`MAX_LAG_BYTES`] behind in
+    /// what it has carried out. A silent node is not waited for.
+    #[must_use]
+    pub fn waits_for_others(&self, now: Now) -> bool {
+        let within = 2 * self.config.timing.beat;
+        self.state.instances().iter().any(|(instance, other)| {
+            instance != self.instance
+                && other.is_ready
+                && self.read_bytes.is_far_behind(other.position)
+                && self.liveness.is_heard(instance, within, now.boot)
+        })
     }
 
     /// Whether the next message is here, and waits for room in the tables.

@@ -205,6 +205,8 @@ impl State {
                     number: 0,
                     newest: 0,
                     time: *written,
+                    ready_at: 0,
+                    position: 0,
                 },
             );
         }
@@ -232,6 +234,7 @@ impl State {
         let Some(participant) = self.instances.get_mut(writer) else { return };
         participant.number = head.number;
         participant.time = participant.time.max(body.written);
+        participant.position = participant.position.max(body.checkpoint.position.min(position));
         let is_ready = participant.is_ready;
         if is_ready && self.differs(position, &body.checkpoint) {
             events.push(Event::Differs { instance: writer, position: body.checkpoint.position });
@@ -316,8 +319,9 @@ impl State {
             self.give_up(older, newer, table);
             events.push(Event::Replaced { instance: older, by: newer });
         }
+        let time = self.time;
         if let Some(participant) = self.instances.get_mut(newer) {
-            participant.is_ready = true;
+            (participant.is_ready, participant.ready_at) = (true, time);
         }
         events.push(Event::Ready(newer));
         1
@@ -353,6 +357,8 @@ impl State {
                 number: head.number,
                 newest: message.position,
                 time: founding.written,
+                ready_at: founding.written,
+                position: message.position,
             },
         );
         table.found(founding.token);

@@ -20,6 +20,8 @@ pub enum BlockedOn {
     Receiver,
     /// Room in the outboxes of all receivers that are full now: the work begins with a broadcast.
     AllReceivers,
+    /// Another node of the cluster, which is behind.
+    Node,
 }
 
 /// An entry in a sender's queue.

@@ -6,7 +6,7 @@ use actix_http::{
     header,
 };
 
-use super::{Watched, exposition::Text, figures, json, liveness_check::LivenessCheck};
+use super::{Watched, exposition::Text, figures, json, liveness_check::LivenessCheck, nodes};
 use crate::server::{common::health::ServerPhase, http::host};
 
 const JSON: &str = "application/json";
@@ -19,6 +19,7 @@ enum Page {
     Stats,
     Healthz,
     Readyz,
+    Nodes,
 }
 
 impl Page {
@@ -28,6 +29,7 @@ impl Page {
             "/stats" => Self::Stats,
             "/healthz" => Self::Healthz,
             "/readyz" => Self::Readyz,
+            "/nodes" => Self::Nodes,
             _ => return None,
         })
     }
@@ -58,6 +60,10 @@ impl Desk {
             }
             Ok(Page::Stats) => respond(StatusCode::OK, JSON, json::write(&figures::gather(&self.watched))),
             Ok(Page::Readyz) => self.readiness(),
+            Ok(Page::Nodes) => match self.watched.metrics.cluster().view() {
+                Some(view) => respond(StatusCode::OK, JSON, nodes::write(&view)),
+                None => respond(StatusCode::NOT_FOUND, TEXT, "This server is not a node of a cluster.\n"),
+            },
             Ok(Page::Healthz) => self.health().await,
             Err(refusal) => refusal,
         }
@@ -71,7 +77,7 @@ impl Desk {
             .map_err(|foreign| respond(StatusCode::FORBIDDEN, TEXT, foreign.in_words()))?;
         let page = Page::at(request.uri.path()).ok_or_else(|| {
             let words =
-                "There is nothing at this address. There are /metrics, /stats, /healthz and /readyz.\n";
+                "There is nothing at this address. There are /metrics, /stats, /healthz, /readyz and /nodes.\n";
             respond(StatusCode::NOT_FOUND, TEXT, words)
         })?;
         if matches!(request.method, Method::GET | Method::HEAD) {

@@ -11,6 +11,8 @@ use crate::server::{
     metrics::{HistogramCounts, Metrics, Stage},
 };
 
+mod cluster;
+
 /// Unit of a figure that is not just a number of things.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FigureUnit {
@@ -129,6 +131,7 @@ pub fn gather(watched: &Watched) -> Vec<FigureFamily> {
     families.extend(messages(metrics));
     families.extend(output(metrics));
     families.extend(audio(metrics));
+    families.extend(cluster::figures(metrics));
     families.extend(process(&Process::look()));
     families
 }

@@ -153,7 +153,12 @@ impl Registry {
         match known {
             Some(place) if level == FillLevel::Low => drop(self.levels.swap_remove(place)),
             Some(place) => self.levels[place].1 = level,
-            None if level > FillLevel::Low && self.roster.get(id).is_some() => self.levels.push((id, level)),
+            // Not of one that was disconnected here, whose end is on its way through the log of a cluster.
+            None if level > FillLevel::Low
+                && self.roster.get(id).is_some_and(|it| it.session_ref.is_here()) =>
+            {
+                self.levels.push((id, level));
+            }
             None => return,
         }
         if level == FillLevel::Full && before < level {

@@ -192,6 +192,7 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
         }
         self.next_instance();
         self.window.reset(now);
+        self.received = 0;
         self.stage = Stage::Asking { again_at: now.boot };
     }
 

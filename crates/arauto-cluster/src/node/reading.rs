@@ -7,7 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::{Action, End, Node, Now, Reason, Stage, liveness::Liveness, window::Forged};
 use crate::{
     encoding::{decoded, encoded},
-    frame::{Body, Entry, Head, Instance},
+    frame::{Body, Entry, Founding, Head, Instance},
     node_name::NodeName,
     state::{Event, Message, Verdict},
     table::Table,
@@ -28,6 +28,36 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
         }
     }
 
+    /// Takes note of what has come and waits for room in the tables. A frame of this node that comes back lets the next one
+    /// go out, and shows that the node has its place; that it was given up is noticed before it serves clients any longer.
+    pub(super) fn receive(&mut self, now: Now) {
+        while self.has_state() {
+            let next = self.received.max(self.state.position()) + 1;
+            let Some((_, bytes)) = self.ahead.get(next) else { return };
+            self.received = next;
+            let Ok((head, rest)) = Head::read(bytes) else { continue };
+            if head.instance == self.instance && !head.is_founding {
+                match self.window.read_back(head.number, bytes) {
+                    Ok(first) => self.came_back(first, now),
+                    Err(Forged) => self.begin_again(Some(Reason::Forged), now),
+                }
+            } else if self.gives_up_this(next, head, rest) {
+                self.begin_again(Some(Reason::GivenUp), now);
+            }
+        }
+    }
+
+    /// Whether a frame of another node begins the cluster anew, or gives this node up. If the writer may not, this node
+    /// begins again for nothing.
+    fn gives_up_this(&self, position: u64, head: Head, rest: &[u8]) -> bool {
+        if head.is_founding {
+            return decoded::<Founding>(rest).is_ok_and(|founding| founding.last == position - 1);
+        }
+        let reap = (self.instance, self.window.last_read_back());
+        let is_it = |entry: &Entry<E>| matches!(entry, Entry::Reap(whom, number) if (*whom, *number) == reap);
+        decoded::<Body<E>>(rest).is_ok_and(|body| body.entries.iter().any(is_it))
+    }
+
     fn read_one(
         &mut self,
         position: u64,
@@ -37,15 +67,19 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
         table: &mut impl Table<Entry = E>,
     ) {
         let head = Head::read(bytes).ok();
-        if let Some((head, _)) = head.filter(|(head, _)| head.instance == self.instance && !head.is_founding)
+        let own = head.filter(|(head, _)| head.instance == self.instance && !head.is_founding);
+        if let Some((head, _)) = own
+            && position > self.received
         {
             match self.window.read_back(head.number, bytes) {
                 Ok(first) => self.came_back(first, now),
                 Err(Forged) => return self.begin_again(Some(Reason::Forged), now),
             }
         }
+        self.read_bytes.add(position, bytes.len());
         let mut events = Vec::new();
         let verdict = self.state.read(Message { position, node, bytes }, table, &mut events);
+        self.void_frames += u64::from(matches!(verdict, Verdict::Void(_)));
         if let Stage::Joining { .. } | Stage::Founding { .. } = self.stage {
             self.watch_log(position, head, verdict, now);
         }
@@ -55,7 +89,7 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
         self.liveness.note(self.state.instances(), now.boot);
     }
 
-    /// A frame of this node was read back.
+    /// A frame of this node has come back.
     fn came_back(&mut self, first: Option<Duration>, now: Now) {
         let Some(first) = first else { return };
         let stood_still = self.ok + self.config.timing.hold <= now.boot;

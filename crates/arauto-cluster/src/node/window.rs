@@ -36,6 +36,7 @@ pub struct Window<E> {
     waiting: VecDeque<(Entry<E>, usize)>,
     frame: Option<OnItsWay>,
     number: u64,
+    last_read_back: u64,
     last_sent: Duration,
     is_due: bool,
 }
@@ -54,7 +55,14 @@ pub struct Rest {
 impl<E: Serialize> Window<E> {
     /// Nothing waits.
     pub fn new(now: Now) -> Self {
-        Self { waiting: VecDeque::new(), frame: None, number: 0, last_sent: now.boot, is_due: false }
+        Self {
+            waiting: VecDeque::new(),
+            frame: None,
+            number: 0,
+            last_read_back: 0,
+            last_sent: now.boot,
+            is_due: false,
+        }
     }
 
     /// Adds an entry. Returns whether it fits a frame; one that does not is dropped.
@@ -82,7 +90,7 @@ impl<E: Serialize> Window<E> {
 
     /// The founding, which has the number 1, was read back.
     pub fn founded(&mut self) {
-        self.number = 1;
+        (self.number, self.last_read_back) = (1, 1);
     }
 
     /// The next frame to append, if one is due and none is on its way; or the one on its way, if it is to be appended
@@ -125,6 +133,13 @@ impl<E: Serialize> Window<E> {
         Some(bytes)
     }
 
+    /// Makes the frame on its way, if it was not acknowledged, due again at once.
+    pub fn retry(&mut self, now: Now, timing: &Timing) {
+        if let Some(frame) = &mut self.frame {
+            (frame.again_at, frame.pause) = (now.boot, timing.resend);
+        }
+    }
+
     /// The log has taken the frame of this number.
     pub fn acknowledge(&mut self, number: u64) {
         if let Some(frame) = self.frame.as_mut().filter(|frame| frame.number == number) {
@@ -142,12 +157,18 @@ impl<E: Serialize> Window<E> {
             Some(frame) if frame.number == number => {
                 let first = frame.first;
                 self.frame = None;
+                self.last_read_back = number;
                 Ok(Some(first))
             }
             // One that was appended twice comes back twice.
             _ if number <= self.number => Ok(None),
             _ => Err(Forged),
         }
+    }
+
+    /// The number of the newest frame that came back; 0 if there is none.
+    pub fn last_read_back(&self) -> u64 {
+        self.last_read_back
     }
 
     /// When [`Self::due`] may have something.

@@ -22,10 +22,17 @@ pub enum Change {
 pub struct Names {
     pub by_name: BTreeMap<String, (Instance, u64)>,
     pub token: u64,
+    /// Whether nothing more can be carried out, as where a receiver is full. Not a part of the tables.
+    #[serde(skip)]
+    pub is_full: bool,
 }
 
 impl Table for Names {
     type Entry = Change;
+
+    fn has_room(&self) -> bool {
+        !self.is_full
+    }
 
     fn carry_out(&mut self, context: Context, entry: Change) -> u64 {
         match entry {

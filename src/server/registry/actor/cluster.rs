@@ -11,12 +11,12 @@ use std::time::{Duration, SystemTime};
 
 use actix::{Context, Handler, Message};
 use arauto_cluster::{
-    Event, Instance,
+    Instance,
     node::{Action, Config, End, Node, Now},
 };
 use arauto_nats_log::{Command, Log, Report};
-use arauto_protocol::NameKey;
-use slog::{Logger, debug, info, warn};
+use arauto_protocol::{NameKey, Request};
+use slog::{Logger, info, warn};
 use tokio::time::Instant;
 
 use super::{
@@ -29,11 +29,21 @@ use super::{
 use crate::server::{
     common::{exit_guard::SupervisorEvent, session_ref::SessionId},
     messages::Work,
+    serve_error::NO_NATS,
 };
 
 mod cut;
 mod replicate;
+mod report;
 mod table;
+
+use report::NodeNames;
+
+/// How long a server waits for its first connection to the log, if it does not wait for ever (`cluster.once`).
+const FIRST_CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How much later than its deadline a tick may come.
+const TICK_SLACK: Duration = Duration::from_millis(10);
 
 /// The registry's place in a cluster.
 pub(super) struct Seat {
@@ -43,6 +53,14 @@ pub(super) struct Seat {
     serves: bool,
     /// When the next [`Tick`] comes.
     next_tick: Option<Instant>,
+    /// The names of the instances that take part, and of those that did lately.
+    names: NodeNames,
+    /// Whether work of clients waits for another node.
+    has_waiting: bool,
+    /// When the view for monitoring was set.
+    viewed_at: Option<Instant>,
+    /// When the server gives up waiting for its first connection to the log, if it does (`cluster.once`).
+    connects_by: Option<Instant>,
 }
 
 impl Seat {
@@ -84,7 +102,16 @@ impl Registry {
         let mut node = Node::new(config, instance, now());
         // Until the log says otherwise.
         node.connection(false, now(), &self);
-        let seat = Seat { node, log, serves: false, next_tick: None };
+        let seat = Seat {
+            node,
+            log,
+            serves: false,
+            next_tick: None,
+            names: NodeNames::default(),
+            has_waiting: false,
+            viewed_at: None,
+            connects_by: self.config.cluster.once.then(|| Instant::now() + FIRST_CONNECTION_TIMEOUT),
+        };
         seat.ask(&self.log, Command::ListenFor(instance));
         self.replica = Some(Box::new(Replica::new(instance)));
         self.seat = Some(Box::new(seat));
@@ -117,6 +144,9 @@ impl Registry {
                 if closes_all {
                     node.close_all();
                 }
+                if registry.replica.as_mut().is_some_and(|replica| replica.take_speaks()) {
+                    node.speak();
+                }
                 deadline = node.go_on(now, registry).map(|deadline| deadline.saturating_sub(now.boot));
                 if let Some(replica) = &mut registry.replica {
                     replica.set_ok(now.boot.saturating_sub(node.ok()));
@@ -131,6 +161,7 @@ impl Registry {
             self.follow_instance();
             let has_more = self.replica.as_ref().is_some_and(|replica| replica.has_unsent());
             if is_idle && !has_more {
+                self.show_cluster();
                 return self.tick_after(ctx, deadline);
             }
         }
@@ -139,7 +170,8 @@ impl Registry {
     fn tick_after(&mut self, ctx: &mut Context<Self>, wait: Option<Duration>) {
         let (Some(seat), Some(wait)) = (&mut self.seat, wait) else { return };
         let at = Instant::now() + wait;
-        if seat.next_tick.is_none_or(|next| at < next) {
+        // A timer that is due a little later serves as well: each handler comes here, most with the same deadline.
+        if seat.next_tick.is_none_or(|next| at + TICK_SLACK < next) {
             seat.next_tick = Some(at);
             notify_later(ctx, wait, Tick);
         }
@@ -160,7 +192,14 @@ impl Registry {
                 info!(self.log, "serving as a node of the cluster"; "instance" => %seat.node.instance());
                 self.exit_guard.report(SupervisorEvent::Serving);
             }
-            Action::Hold => warn!(self.log, "holding: the cluster's log does not answer"),
+            Action::Hold => {
+                let (position, newest) = (seat.node.state().position(), seat.node.newest());
+                let waits_for_room = seat.node.has_next();
+                warn!(
+                    self.log, "holding: the cluster's log does not answer";
+                    "position" => position, "newest" => newest, "waits_for_room" => waits_for_room
+                );
+            }
             Action::GoOn => info!(self.log, "going on: the cluster's log answers again"),
             Action::Cut(why) => self.cut(why),
             Action::Stop(end) => self.stop(end),
@@ -181,7 +220,12 @@ impl Registry {
     /// Passes on to the node what the log tells.
     fn hear(&mut self, report: Report) {
         match &report {
-            Report::Connected(true) => info!(self.log, "connected to the cluster's log"),
+            Report::Connected(true) => {
+                info!(self.log, "connected to the cluster's log");
+                if let Some(seat) = &mut self.seat {
+                    seat.connects_by = None;
+                }
+            }
             Report::Connected(false) => warn!(self.log, "not connected to the cluster's log"),
             Report::Rejected { error, .. } => {
                 warn!(self.log, "the cluster's log took no frame"; "error" => %error);
@@ -256,6 +300,39 @@ impl Registry {
         }
     }
 
+    /// Has the node append a frame at the end of this handler, even if it has no entries.
+    pub(super) fn speak_soon(&mut self) {
+        if let Some(replica) = &mut self.replica {
+            replica.set_speaks();
+        }
+    }
+
+    /// Whether this request has to wait for another node, which has carried out too little of the log.
+    pub(super) fn waits_for_nodes(&self, request: &Request) -> bool {
+        self.seat.as_ref().is_some_and(|seat| {
+            matches!(request, Request::Broadcast(_) | Request::BroadcastNotMe(_) | Request::Direct(_))
+                && seat.node.waits_for_others(now())
+        })
+    }
+
+    /// Notes that work waits for another node.
+    pub(super) fn await_nodes(&mut self) {
+        if let Some(seat) = &mut self.seat {
+            seat.has_waiting = true;
+        }
+    }
+
+    /// Lets the work that waits for another node be tried again, if none is behind any more.
+    fn release_for_nodes(&mut self) {
+        if let Some(seat) = &mut self.seat
+            && seat.has_waiting
+            && !seat.node.waits_for_others(now())
+        {
+            seat.has_waiting = false;
+            self.blocked.release();
+        }
+    }
+
     /// Whether a message of the log is here that waits for room.
     pub(super) fn has_next_of_log(&self) -> bool {
         self.seat.as_ref().is_some_and(|seat| seat.node.has_next())
@@ -265,34 +342,6 @@ impl Registry {
     pub(super) fn holds_broadcasts(&self) -> bool {
         self.blocked.holds_broadcasts() || self.has_next_of_log() && self.is_anyone_full_but(None)
     }
-
-    fn report_event(&self, event: &Event) {
-        match event {
-            Event::Ready(instance) => info!(self.log, "a node joined the cluster"; "instance" => %instance),
-            Event::Bye(instance) => info!(self.log, "a node left the cluster"; "instance" => %instance),
-            Event::Reaped { instance, by } => {
-                warn!(self.log, "a node was given up"; "instance" => %instance, "by" => %by);
-            }
-            Event::Malformed(instance) => {
-                warn!(self.log, "a node wrote what cannot be read"; "instance" => %instance);
-            }
-            Event::Replaced { instance, by } => {
-                info!(self.log, "a node was started again"; "instance" => %instance, "by" => %by);
-            }
-            Event::NameTaken(instance) => {
-                warn!(self.log, "a second node has the name of one"; "instance" => %instance);
-            }
-            Event::Disagrees(instance) => {
-                warn!(self.log, "a node has other settings"; "instance" => %instance);
-            }
-            Event::Founded(instance) => info!(self.log, "the cluster began"; "instance" => %instance),
-            Event::Closed(instance) => info!(self.log, "the cluster was closed"; "instance" => %instance),
-            Event::Differs { instance, position } => {
-                warn!(self.log, "a node has read another log"; "instance" => %instance, "position" => position);
-            }
-            Event::Hello(instance) => debug!(self.log, "a node asks for the state"; "instance" => %instance),
-        }
-    }
 }
 
 impl Handler<FromLog> for Registry {
@@ -301,6 +350,7 @@ impl Handler<FromLog> for Registry {
     fn handle(&mut self, FromLog(report): FromLog, ctx: &mut Context<Self>) {
         self.begin_batch();
         self.hear(report);
+        self.release_for_nodes();
         self.go_on(ctx);
     }
 }
@@ -312,7 +362,11 @@ impl Handler<Tick> for Registry {
         self.begin_batch();
         if let Some(seat) = &mut self.seat {
             seat.next_tick = None;
+            if seat.connects_by.take_if(|by| *by <= Instant::now()).is_some() {
+                self.exit_guard.report(SupervisorEvent::Refused(NO_NATS.to_owned()));
+            }
         }
+        self.release_for_nodes();
         self.go_on(ctx);
     }
 }

@@ -71,6 +71,9 @@ impl Registry {
                         self.couriers[usize::from(session_ref.courier)].do_send(ExpectDrain { session_ref });
                     }
                 }
+                if blocked_on == BlockedOn::Node {
+                    self.await_nodes();
+                }
                 let requests = std::iter::once(request).chain(requests).collect();
                 return self.blocked.put_back(Work { session_ref, requests, credit }, blocked_on);
             }
@@ -83,6 +86,9 @@ impl Registry {
     fn must_wait(&self, session_ref: SessionRef, request: &Request) -> Option<BlockedOn> {
         if self.batch_is_full() {
             return Some(BlockedOn::Batch);
+        }
+        if self.waits_for_nodes(request) {
+            return Some(BlockedOn::Node);
         }
         // Usually all outboxes are low, and every message passes here.
         if self.levels.is_empty() {

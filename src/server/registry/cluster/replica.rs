@@ -52,6 +52,8 @@ pub struct Replica {
     unsent: Vec<LogEntry>,
     /// A client has closed the cluster, and the node does not know yet.
     closes_all: bool,
+    /// The node is to append a frame soon.
+    speaks: bool,
     entering: HashMap<SessionId, Entering>,
     /// The ends of own sessions that are on their way through the log.
     leaving: HashMap<SessionId, Leave>,
@@ -65,6 +67,8 @@ pub struct Replica {
     last_elsewhere: u64,
     /// The sum of the hashes of all members: the same for the same members, in whatever order they came.
     fingerprint: u64,
+    /// How many members each node has, if any.
+    members: HashMap<Instance, u64>,
 }
 
 impl Replica {
@@ -77,6 +81,7 @@ impl Replica {
             ok: SystemTime::now(),
             unsent: Vec::new(),
             closes_all: false,
+            speaks: false,
             entering: HashMap::new(),
             leaving: HashMap::new(),
             appended: 0,
@@ -86,6 +91,7 @@ impl Replica {
             elsewhere: HashMap::new(),
             last_elsewhere: FIRST_ELSEWHERE,
             fingerprint: 0,
+            members: HashMap::new(),
         }
     }
 
@@ -140,9 +146,19 @@ impl Replica {
         self.closes_all = true;
     }
 
+    /// Has the node append a frame soon.
+    pub fn set_speaks(&mut self) {
+        self.speaks = true;
+    }
+
+    /// Whether the node is to append a frame, once.
+    pub fn take_speaks(&mut self) -> bool {
+        std::mem::take(&mut self.speaks)
+    }
+
     /// Whether the node does not know yet of something that was appended.
     pub fn has_unsent(&self) -> bool {
-        self.closes_all || !self.unsent.is_empty()
+        self.closes_all || self.speaks || !self.unsent.is_empty()
     }
 
     /// Takes what the node does not know yet: the entries, and whether the cluster is closed after them.
@@ -252,11 +268,24 @@ impl Replica {
     /// Notes that a session bears this name.
     pub fn add_bearer(&mut self, id: SessionId, name: &NameKey) {
         self.fingerprint = self.fingerprint.wrapping_add(self.hash_of(id, name));
+        *self.members.entry(self.origin_of(id).0).or_default() += 1;
     }
 
     /// Notes that a session bears this name no more.
     pub fn remove_bearer(&mut self, id: SessionId, name: &NameKey) {
         self.fingerprint = self.fingerprint.wrapping_sub(self.hash_of(id, name));
+        let node = self.origin_of(id).0;
+        if let Some(members) = self.members.get_mut(&node) {
+            *members -= 1;
+            if *members == 0 {
+                self.members.remove(&node);
+            }
+        }
+    }
+
+    /// The number of members that a run of a node has.
+    pub fn members_of(&self, instance: Instance) -> u64 {
+        self.members.get(&instance).copied().unwrap_or_default()
     }
 
     fn hash_of(&self, id: SessionId, name: &NameKey) -> u64 {
@@ -277,12 +306,14 @@ impl Replica {
         self.numbers.clear();
         self.elsewhere.clear();
         self.fingerprint = 0;
+        self.members.clear();
     }
 
     /// Begins as another run of the node. What this one had on its way is void.
     pub fn begin_again(&mut self, own: Instance) {
         let Self { ok, last_elsewhere, fingerprint, .. } = *self;
         let (numbers, elsewhere) = (std::mem::take(&mut self.numbers), std::mem::take(&mut self.elsewhere));
-        *self = Self { ok, numbers, elsewhere, last_elsewhere, fingerprint, ..Self::new(own) };
+        let members = std::mem::take(&mut self.members);
+        *self = Self { ok, numbers, elsewhere, last_elsewhere, fingerprint, members, ..Self::new(own) };
     }
 }

@@ -45,6 +45,9 @@ impl Registry {
             if claimant.is_here() {
                 self.claims_begun.push(claimant.id);
             }
+        } else if bearer.session_ref.is_here() {
+            // The claimant waits for a sign of life of this node.
+            self.speak_soon();
         }
     }
 

@@ -14,6 +14,7 @@ use crate::server::common::{
     fill_level::FillLevel,
     session_ref::{SessionId, SessionRef},
 };
+use crate::server::messages::Leave;
 
 impl Registry {
     /// Lets no client in until the node serves again, and disconnects those that are here.
@@ -22,6 +23,7 @@ impl Registry {
             seat.serves = false;
         }
         warn!(self.log, "no clients are served: this node lost touch with the cluster"; "why" => ?why);
+        self.metrics.cluster().count_cut();
         self.exit_guard.report(SupervisorEvent::CutOff);
         // If the others have not given this node up, they learn of each end by the log.
         self.disconnect_all(why == Reason::LostTouch);
@@ -42,15 +44,23 @@ impl Registry {
             let name = self.roster.get(session_ref.id).map(|member| member.name.clone());
             let farewell = reply::lost_touch(limit, name.as_ref(), since);
             self.output().log_sent_to(session_ref, &farewell);
-            self.batch.tell(session_ref, farewell);
-            self.batch.close(session_ref, CloseReason::LostTouch);
-            self.detach(session_ref.id, are_known);
+            let (reason, farewell) = (CloseReason::LostTouch, Some(farewell));
+            self.disconnect(Leave { session_ref, reason, farewell }, are_known);
         }
         for Entering { enter, .. } in entering {
             let farewell = reply::lost_touch(limit, None, since);
             self.output().turn_away(&enter, (farewell, CloseReason::LostTouch));
             self.detach(enter.session_ref.id, are_known);
         }
+    }
+
+    /// Sends a session here its last line, and nothing more. Its end takes its place in the log, if the others know it.
+    pub(super) fn disconnect(&mut self, Leave { session_ref, reason, farewell }: Leave, is_known: bool) {
+        if let Some(line) = farewell {
+            self.batch.tell(session_ref, line);
+        }
+        self.batch.close(session_ref, reason);
+        self.detach(session_ref.id, is_known);
     }
 
     /// Sends nothing more to a session here. It keeps its name until all nodes read that it has left.

@@ -52,10 +52,19 @@ impl Registry {
     }
 
     fn replicate_leave(&mut self, leave: Leave) {
-        let is_known = self.is_in_log(leave.session_ref.id);
-        match &mut self.replica {
-            Some(replica) if is_known => replica.leave(leave),
-            _ => self.end(leave),
+        let id = leave.session_ref.id;
+        match self.roster.get(id).map(|member| member.session_ref.is_here()) {
+            // Its end is on its way already.
+            Some(false) => {}
+            // A receiver that takes nothing must not wait for the log: the log waits for the room that it denies.
+            Some(true) if leave.reason.is_abrupt() => self.disconnect(leave, true),
+            _ => {
+                let is_known = self.is_in_log(id);
+                match &mut self.replica {
+                    Some(replica) if is_known => replica.leave(leave),
+                    _ => self.end(leave),
+                }
+            }
         }
     }
 
