@@ -157,11 +157,20 @@ impl fmt::Display for Violation {
 /// than `limits.slow_reader_wait`.
 pub const SLOW_READER: &str = "slow reader";
 
+/// The reason of the sessions of a node that was killed, in place of one in its log.
+pub const NODE_KILLED: &str = "node killed";
+
+/// The reason of clients that a node disconnects because it lost touch with the others: on a loaded machine, NATS can be away
+/// for longer than the run wants.
+pub const LOST_TOUCH: &str = "lost touch";
+
 /// Guarantees that depend on the settings of the run.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rules {
     /// A client that reads slowly is disconnected only for [`SLOW_READER`].
     pub slow_readers_stay: bool,
+    /// A node may be killed, or lose touch with the others: its sessions end as [`NODE_KILLED`] or [`LOST_TOUCH`].
+    pub nodes_fail: bool,
 }
 
 /// Finds all violations of the server's guarantees in these histories.
@@ -282,6 +291,9 @@ impl<'a> Checker<'a> {
         let Some(reason) = reason else {
             return self.broken(Rule::NoReason, format!("{id} ({end:?}) is not in the log as ended"));
         };
+        if rules.nodes_fail && (reason == NODE_KILLED || reason == LOST_TOUCH && *end != End::Stayed) {
+            return;
+        }
         let expected = match end {
             End::Stayed => Some("server closed"),
             End::Exited(_) => Some("exit"),

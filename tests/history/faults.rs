@@ -17,7 +17,7 @@ use crate::harness::{cable::Cable, process::signal};
 pub struct Count(AtomicU64);
 
 impl Count {
-    fn one(&self) {
+    pub fn one(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -26,7 +26,7 @@ impl Count {
     }
 }
 
-fn rest(world: &World, random: &mut Rng, milliseconds: std::ops::Range<u64>) -> bool {
+pub fn rest(world: &World, random: &mut Rng, milliseconds: std::ops::Range<u64>) -> bool {
     world.stage.rest(Duration::from_millis(random.u64(milliseconds)))
 }
 
@@ -56,7 +56,7 @@ pub fn hang_up(world: &World, mut random: Rng, server: u32, count: &Count) {
 pub fn use_up_descriptors(world: &World, mut random: Rng, allowed: usize, count: &Count) {
     while !rest(world, &mut random, 200..1200) {
         let crowd: Vec<TcpStream> =
-            (0..allowed + random.usize(..40)).filter_map(|_| world.dial(None).ok()).collect();
+            (0..allowed + random.usize(..40)).filter_map(|_| world.dial(0, None).ok()).collect();
         count.one();
         rest(world, &mut random, 50..600);
         drop(crowd);
@@ -77,7 +77,7 @@ pub fn connect(world: &World, mut random: Rng, count: &Count) {
     let mut staying = Vec::new();
     while !rest(world, &mut random, 1..15) {
         for _ in 0..random.usize(1..8) {
-            let Ok(mut stranger) = world.dial(None) else { continue };
+            let Ok(mut stranger) = world.dial(random.u16(..), None) else { continue };
             count.one();
             let said = random.choice(WORDS).unwrap_or_default();
             // The server may have closed it already.
@@ -98,7 +98,7 @@ pub fn connect(world: &World, mut random: Rng, count: &Count) {
 pub fn talk_nonsense(world: &World, mut random: Rng, count: &Count) {
     let mut life = 0;
     while !rest(world, &mut random, 10..200) {
-        let Ok(mut client) = world.dial(None) else { continue };
+        let Ok(mut client) = world.dial(random.u16(..), None) else { continue };
         life += 1;
         let _ = client.set_read_timeout(Some(Duration::from_millis(1)));
         let _ = client.set_write_timeout(Some(Duration::from_secs(1)));

@@ -164,6 +164,7 @@ impl Journal {
         if line == NAME_REQUEST
             || line == confirmation(&me)
             || line.starts_with(&format!("server | new_client: {me} | connection_error | "))
+            || line.starts_with("server | client | connection_error | ")
         {
             return None;
         }

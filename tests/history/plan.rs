@@ -26,9 +26,18 @@ pub enum Fault {
     Junk,
     /// Other connections open, send at most a few bytes, and close or stay.
     Connects,
+    /// A node of a cluster is killed and started again.
+    Node,
+    /// The cluster's NATS server is killed and started again within 2 s.
+    Nats,
 }
 
 impl Fault {
+    /// The faults of a cluster. No [`Self::Kill`]: a netcat stays after its node was killed.
+    pub const OF_CLUSTER: [Self; 7] =
+        [Self::Reset, Self::Stall, Self::Trickle, Self::Junk, Self::Connects, Self::Node, Self::Nats];
+
+    /// The faults of a single server.
     pub const ALL: [Self; 9] = [
         Self::Kill,
         Self::Reset,
@@ -98,7 +107,12 @@ impl Plan {
                 Fault::Stall => Role::Staller,
                 Fault::Trickle => Role::Trickler,
                 Fault::Cable => Role::Faraway,
-                Fault::Hangup | Fault::Descriptors | Fault::Junk | Fault::Connects => continue,
+                Fault::Hangup
+                | Fault::Descriptors
+                | Fault::Junk
+                | Fault::Connects
+                | Fault::Node
+                | Fault::Nats => continue,
             };
             roles.extend(std::iter::repeat_n(role, count));
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde_json::Value;
 
 use super::{
-    check::{Rule, Violation},
+    check::{End, NODE_KILLED, Rule, Violation},
     letter::name,
     life::Recorded,
 };
@@ -53,10 +53,59 @@ pub struct Reasons {
     pub warnings: HashMap<String, usize>,
     /// Records that a correct server would not log, and contradictions.
     pub violations: Vec<Violation>,
+    /// A log ends with the death of its server, so the last records may be missing.
+    is_torn: bool,
 }
 
 impl Reasons {
+    /// Reads the log of a server that ended in order.
     pub fn read(log: &[Value]) -> Self {
+        let (mut reasons, ends) = Self::gather(log);
+        reasons.violations.extend(miscounted(log, reasons.sessions.len(), &ends));
+        reasons.expect_one_each();
+        reasons
+    }
+
+    /// Reads the log of a node that was killed: its sessions ended with it.
+    pub fn read_torn(log: &[Value]) -> Self {
+        let (mut reasons, _) = Self::gather(log);
+        for session in &mut reasons.sessions {
+            if session.reasons.is_empty() {
+                session.reasons.push(NODE_KILLED.to_owned());
+                *reasons.counts.entry(NODE_KILLED.to_owned()).or_default() += 1;
+            }
+        }
+        reasons.expect_one_each();
+        reasons.is_torn = true;
+        reasons
+    }
+
+    /// Joins the logs of several nodes.
+    pub fn join(mut self, other: Self) -> Self {
+        let add = |sums: &mut HashMap<String, usize>, counts: HashMap<String, usize>| {
+            for (key, count) in counts {
+                *sums.entry(key).or_default() += count;
+            }
+        };
+        self.sessions.extend(other.sessions);
+        add(&mut self.counts, other.counts);
+        add(&mut self.warnings, other.warnings);
+        self.violations.extend(other.violations);
+        self.is_torn |= other.is_torn;
+        self
+    }
+
+    fn expect_one_each(&mut self) {
+        for Joined { name, peer, reasons } in &self.sessions {
+            if reasons.len() != 1 {
+                let story = format!("{name} from {peer} ended {} times: {reasons:?}", reasons.len());
+                self.violations.push(Violation { rule: Rule::NoReason, story });
+            }
+        }
+    }
+
+    /// Gathers the sessions that joined, and the numbers of all sessions that ended, by reason.
+    fn gather(log: &[Value]) -> (Self, BTreeMap<String, usize>) {
         let mut sessions: Vec<Joined> = Vec::new();
         let mut place: HashMap<u64, usize> = HashMap::new();
         let mut counts: HashMap<String, usize> = HashMap::new();
@@ -84,14 +133,7 @@ impl Reasons {
                 *counts.entry(reason.to_owned()).or_default() += 1;
             }
         }
-        for Joined { name, peer, reasons } in &sessions {
-            if reasons.len() != 1 {
-                let story = format!("{name} from {peer} ended {} times: {reasons:?}", reasons.len());
-                violations.push(Violation { rule: Rule::NoReason, story });
-            }
-        }
-        violations.extend(miscounted(log, sessions.len(), &ends));
-        Self { sessions, counts, warnings, violations }
+        (Self { sessions, counts, warnings, violations, is_torn: false }, ends)
     }
 
     /// Number of sessions that joined.
@@ -119,6 +161,8 @@ impl Reasons {
             if let Some((place, session)) = found {
                 taken[place] = true;
                 one.history.reason = session.reasons.first().cloned();
+            } else if self.is_torn && matches!(one.history.end, End::Cut | End::Gone) {
+                one.history.reason = Some(NODE_KILLED.to_owned());
             }
         }
     }

@@ -5,7 +5,10 @@ use std::{
     fmt,
     net::SocketAddr,
     process::Command,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -20,7 +23,7 @@ use super::{
     plan::{Fault, Plan},
     reasons::Reasons,
     slot::Slot,
-    world::{Stage, World},
+    world::{Door, Stage, World},
 };
 use crate::{
     cli::without_settings,
@@ -86,8 +89,7 @@ pub fn run_with(
     let world = World {
         stage: Stage::default(),
         near: cable.map(|cable| cable.server.clone()),
-        near_address: process.addresses()[0],
-        near_web: process.web_address(),
+        doors: vec![Mutex::new(Door::of(&process))],
         far: cable.map(|cable| (cable.faraway.clone(), process.addresses()[1])),
         detour: detour(process.address()),
         slots: u16::try_from(plan.slots.len()).expect("few slots"),
@@ -97,10 +99,33 @@ pub fn run_with(
     {
         eprintln!("left out: this kernel's tc knows no netem; the cable is cut and mended only");
     }
+    let server = process.id();
+    let trouble = |fault, random, count: &Count| match fault {
+        Fault::Cable => {
+            if let Some(cable) = cable {
+                faults::cut(&world, random, cable, count);
+            }
+        }
+        Fault::Hangup => faults::hang_up(&world, random, server, count),
+        Fault::Descriptors => faults::use_up_descriptors(&world, random, FEW_FILES, count),
+        Fault::Junk => faults::talk_nonsense(&world, random, count),
+        Fault::Connects => faults::connect(&world, random, count),
+        // The clients cause the others themselves.
+        _ => {}
+    };
     let mut figures = Figures::default();
-    let mut recorded = play(plan, &world, cable, &mut process, &mut figures);
-    let log = process.rest_of_log();
-    let mut reasons = Reasons::read(&log);
+    let recorded = play(plan, &world, &trouble, || process.signal("TERM"), &mut figures);
+    see_out(&mut process);
+    conclude(recorded, Reasons::read(&process.rest_of_log()), rules, figures)
+}
+
+/// Checks what the clients recorded.
+pub fn conclude(
+    mut recorded: Vec<Recorded>,
+    mut reasons: Reasons,
+    rules: Rules,
+    mut figures: Figures,
+) -> Outcome {
     reasons.assign(&mut recorded);
     let histories: Vec<History> = recorded.into_iter().map(|one| one.history).collect();
     let mut violations = check(&histories, rules);
@@ -142,16 +167,16 @@ fn serve(plan: &Plan, cable: Option<&Cable>) -> Process {
     Process::run(command, &settings)
 }
 
-/// Runs all clients and faults for the length of the plan, then ends the server.
-fn play(
+/// Runs all clients for the length of the plan, each fault by `trouble` in a thread of its own, then has `end` end the
+/// server or all nodes.
+pub fn play(
     plan: &Plan,
     world: &World,
-    cable: Option<&Cable>,
-    process: &mut Process,
+    trouble: &(impl Fn(Fault, Rng, &Count) + Sync),
+    end: impl FnOnce(),
     figures: &mut Figures,
 ) -> Vec<Recorded> {
     let counts: Vec<(Fault, Count)> = plan.faults.iter().map(|fault| (*fault, Count::default())).collect();
-    let server = process.id();
     let done = AtomicUsize::new(0);
     let recorded = thread::scope(|scope| {
         let clients: Vec<_> = plan
@@ -170,19 +195,7 @@ fn play(
             .iter()
             .map(|(fault, count)| {
                 let random = Rng::with_seed(plan.seed_of(*fault));
-                scope.spawn(move || match fault {
-                    Fault::Cable => {
-                        if let Some(cable) = cable {
-                            faults::cut(world, random, cable, count);
-                        }
-                    }
-                    Fault::Hangup => faults::hang_up(world, random, server, count),
-                    Fault::Descriptors => faults::use_up_descriptors(world, random, FEW_FILES, count),
-                    Fault::Junk => faults::talk_nonsense(world, random, count),
-                    Fault::Connects => faults::connect(world, random, count),
-                    // The clients cause these themselves.
-                    Fault::Kill | Fault::Reset | Fault::Stall | Fault::Trickle => {}
-                })
+                scope.spawn(move || trouble(*fault, random, count))
             })
             .collect();
         world.stage.rest(plan.length);
@@ -191,12 +204,11 @@ fn play(
             trouble.join().expect("a fault that does not panic");
         }
         let settled = world.stage.all_arrived(plan.slots.len());
-        process.signal("TERM");
+        end();
         assert!(settled, "{plan}: not all messages are carried out");
         wait_until("all clients to have heard the end", || done.load(Ordering::Relaxed) == plan.slots.len());
         clients.into_iter().flat_map(|client| client.join().expect("a client that does not panic")).collect()
     });
-    see_out(process);
     let happened = counts.iter().map(|(fault, count)| (*fault, count.get()));
     figures.faults = happened.filter(|(_, count)| *count > 0).collect();
     recorded
@@ -204,7 +216,7 @@ fn play(
 
 /// Waits for the server's end. After 3 s, a second signal ends it at once: an unreachable client that the server has
 /// not noticed yet would delay the end until the drain timeout.
-fn see_out(process: &mut Process) {
+pub fn see_out(process: &mut Process) {
     let patience = Instant::now() + Duration::from_secs(3);
     wait_until("the server to end", || process.has_ended() || Instant::now() > patience);
     if !process.has_ended() {

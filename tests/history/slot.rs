@@ -100,14 +100,16 @@ impl<'a> Slot<'a> {
     fn link(&self, is_far: bool) -> std::io::Result<Link> {
         let buffer = matches!(self.plan.role, Role::Staller | Role::Trickler).then_some(SMALL_BUFFER);
         match self.plan.role {
-            Role::Doomed => Ok(Link::program(self.world.netcat()?)),
+            Role::Doomed => Ok(Link::program(self.world.netcat(self.plan.slot)?)),
             _ if self.plan.slot == 0 => Link::socket(self.world.dial_by_detour()?),
             Role::Faraway if is_far => match self.world.dial_from_afar() {
                 Some(stream) => Link::socket(stream?),
-                None => Link::socket(self.world.dial(None)?),
+                None => Link::socket(self.world.dial(self.plan.slot, None)?),
             },
-            _ if self.plan.speech == Speech::WebSocket => Link::socket(self.world.dial_web(buffer)?),
-            _ => Link::socket(self.world.dial(buffer)?),
+            _ if self.plan.speech == Speech::WebSocket => {
+                Link::socket(self.world.dial_web(self.plan.slot, buffer)?)
+            }
+            _ => Link::socket(self.world.dial(self.plan.slot, buffer)?),
         }
     }
 

@@ -9,17 +9,15 @@ use std::{
 };
 
 use super::journal::{Journal, Pace};
-use crate::harness::{DEADLINE, cable::dial};
+use crate::harness::{DEADLINE, cable::dial, process::Process};
 
 /// The means by which the clients of a run connect, and the state of the run.
 pub struct World {
     pub stage: Stage,
     /// The namespace of the server and the near clients; `None` for this machine's own.
     pub near: Option<String>,
-    /// The server's address in that namespace.
-    pub near_address: SocketAddr,
-    /// The server's address for WebSockets in that namespace.
-    pub near_web: SocketAddr,
+    /// The addresses of the server, or of each node of a cluster, in that namespace.
+    pub doors: Vec<Mutex<Door>>,
     /// The namespace of the other machine, and the server's address as seen from it.
     pub far: Option<(String, SocketAddr)>,
     /// The address to which the first client connects instead.
@@ -28,20 +26,45 @@ pub struct World {
     pub slots: u16,
 }
 
+/// The addresses of a server in its namespace.
+#[derive(Clone, Copy, Debug)]
+pub struct Door {
+    pub address: SocketAddr,
+    /// The address for WebSockets.
+    pub web: SocketAddr,
+}
+
+impl Door {
+    pub fn of(server: &Process) -> Self {
+        Self { address: server.addresses()[0], web: server.web_address() }
+    }
+}
+
 impl World {
+    /// The node at which a client connects: clients take turns.
+    fn door(&self, slot: u16) -> Door {
+        let door = &self.doors[usize::from(slot) % self.doors.len()];
+        *door.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets the addresses of a node that was started again.
+    pub fn set_door(&self, node: usize, door: Door) {
+        *self.doors[node].lock().unwrap_or_else(PoisonError::into_inner) = door;
+    }
+
     /// Connects from the server's machine.
-    pub fn dial(&self, receive_buffer: Option<usize>) -> io::Result<TcpStream> {
-        dial(self.near.as_deref(), self.near_address, receive_buffer)
+    pub fn dial(&self, slot: u16, receive_buffer: Option<usize>) -> io::Result<TcpStream> {
+        dial(self.near.as_deref(), self.door(slot).address, receive_buffer)
     }
 
     /// Connects from the server's machine to the address for WebSockets.
-    pub fn dial_web(&self, receive_buffer: Option<usize>) -> io::Result<TcpStream> {
-        dial(self.near.as_deref(), self.near_web, receive_buffer)
+    pub fn dial_web(&self, slot: u16, receive_buffer: Option<usize>) -> io::Result<TcpStream> {
+        dial(self.near.as_deref(), self.door(slot).web, receive_buffer)
     }
 
-    /// Connects to the detour if there is one, and as [`Self::dial`] otherwise.
+    /// Connects the first client to the detour if there is one, and as [`Self::dial`] otherwise.
     pub fn dial_by_detour(&self) -> io::Result<TcpStream> {
-        self.detour.map_or_else(|| self.dial(None), TcpStream::connect)
+        self.detour.map_or_else(|| self.dial(0, None), TcpStream::connect)
     }
 
     /// Connects from the other machine; `None` if there is none.
@@ -51,8 +74,9 @@ impl World {
     }
 
     /// Starts a netcat on the server's machine.
-    pub fn netcat(&self) -> io::Result<Child> {
-        let (ip, port) = (self.near_address.ip().to_string(), self.near_address.port().to_string());
+    pub fn netcat(&self, slot: u16) -> io::Result<Child> {
+        let Door { address, .. } = self.door(slot);
+        let (ip, port) = (address.ip().to_string(), address.port().to_string());
         let mut command = match &self.near {
             Some(namespace) => {
                 let mut command = Command::new("ip");
