@@ -139,7 +139,7 @@ pub enum Command {
     /// Exit status: 0; 3 if the server is not a node of a cluster, 4 if there is no connection.
     #[command(after_help = "Examples:
   arauto nodes
-  arauto nodes --monitoring n2.example:1281
+  arauto nodes --monitoring 192.0.2.12:1281
   arauto nodes --json | jq '.nodes[] | select(.lag > 100) | .node'")]
     Nodes {
         /// The address of a node's monitoring

@@ -351,3 +351,36 @@ fn a_client_that_does_not_read_delays_its_node_for_seconds_and_is_disconnected()
     assert!(["slow reader", "outbox full"].contains(&ended["reason"].as_str().unwrap()), "{ended}");
     assert_eq!(figures(n1.monitoring_address())["arauto_cluster_cuts_total"], 0);
 }
+
+/// A list of clients is a few bytes in the log, and holds all names in the answer.
+#[needs("nats-server")]
+#[test]
+fn many_lists_of_clients_make_no_large_batch() {
+    const LISTS: usize = 300;
+
+    let nats = Nats::start();
+    let [mut n1, n2] = nodes(&nats, ["n1", "n2"]);
+    let long = |number: usize| format!("{number:02}{}", "x".repeat(28));
+    let crowd: Vec<Client> = (0..22).map(|number| n2.join(&long(number))).collect();
+    let mut askers: Vec<Client> = (0..8).map(|number| n1.join(&format!("asker{number}"))).collect();
+    for asker in &mut askers {
+        asker.send(&vec!["/list"; LISTS].join("\n"));
+    }
+    for (number, asker) in askers.iter_mut().enumerate() {
+        for _ in 0..LISTS {
+            let line = asker.line();
+            assert!(
+                line.starts_with(&format!("server | asker{number} | list_clients | clients connected: ")),
+                "{line}"
+            );
+        }
+        asker.expect_nothing_before_an_echo(&format!("asker{number}"));
+    }
+    drop(crowd);
+    n1.signal("TERM");
+    n1.ended();
+    let log = n1.rest_of_log();
+    let ended = log.iter().find(|record| record["msg"] == "ended").unwrap();
+    // 2,400 answers of 0.9 KB.
+    assert!(ended["largest_batch_bytes"].as_u64().unwrap() < 300_000, "{ended}");
+}

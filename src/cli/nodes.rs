@@ -30,6 +30,12 @@ pub enum NoNodes {
         /// The system's error.
         why: io::Error,
     },
+    /// The answer is not one by HTTP.
+    #[error("{address} did not answer by HTTP: is it an address of monitoring.listen?")]
+    NoHttp {
+        /// The address, escaped for printing.
+        address: String,
+    },
     /// The server answered with something other than a list of nodes.
     #[error("{address} says: {words}")]
     Refused {
@@ -45,7 +51,7 @@ impl NoNodes {
     #[must_use]
     pub fn status(&self) -> u8 {
         match self {
-            Self::Refused { .. } => 3,
+            Self::Refused { .. } | Self::NoHttp { .. } => 3,
             Self::NoConnection { .. } => 4,
         }
     }
@@ -83,7 +89,7 @@ pub fn table(address: &str, is_json: bool) -> Result<String, NoNodes> {
     let mut response = httparse::Response::new(&mut headers);
     let parsed = response.parse(&answer);
     let (Ok(httparse::Status::Complete(head)), Some(status)) = (parsed, response.code) else {
-        return Err(refused("what is not an answer by HTTP: is it the address of monitoring.listen?"));
+        return Err(NoNodes::NoHttp { address: shown() });
     };
     let body = answer.get(head..).unwrap_or_default();
     if status != 200 {
@@ -200,19 +206,19 @@ n2*   1234     0    2026-11-30T20:00:00Z  held     \\u{1b}[2J
         for (bytes, words, status) in [
             (
                 b"HTTP/1.0 404 Not Found\r\n\r\nThis server is not a node of a cluster.\n".as_slice(),
-                "This server is not a node of a cluster.",
+                "says: This server is not a node of a cluster.",
                 3,
             ),
             (
                 b"server | client | name | no data\n",
-                "what is not an answer by HTTP: is it the address of monitoring.listen?",
+                "did not answer by HTTP: is it an address of monitoring.listen?",
                 3,
             ),
-            (b"HTTP/1.1 200 OK\r\n\r\n{}", "no list of nodes", 3),
+            (b"HTTP/1.1 200 OK\r\n\r\n{}", "says: no list of nodes", 3),
         ] {
             let address = answering(bytes);
             let error = table(&address, false).unwrap_err();
-            assert_eq!((error.to_string(), error.status()), (format!("{address} says: {words}"), status));
+            assert_eq!((error.to_string(), error.status()), (format!("{address} {words}"), status));
         }
         let error = table("127.0.0.1:1", true).unwrap_err();
         assert_eq!(error.status(), 4, "{error}");

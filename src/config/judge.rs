@@ -1,5 +1,7 @@
 //! Rejects combinations of values that are each valid but do not fit together.
 
+use std::time::Duration;
+
 use arauto_settings::layers::{ConfigError, Layers, Settings};
 
 use super::Config;
@@ -85,6 +87,10 @@ fn required_accounts_have_a_file(layers: &Layers<Config>) -> Result<(), ConfigEr
 /// twice its outbox waiting is disconnected.
 const MIN_OUTBOX_BYTES_OF_NODE: usize = 512 * 1024;
 
+/// Longest wait of a node for clients that read slowly. Meanwhile it carries out nothing, and after 7 s of that the others
+/// give it up.
+const MAX_SLOW_READER_WAIT_OF_NODE: Duration = Duration::from_secs(5);
+
 /// Without a name, a node could not be told from the others; two replicas are lost with either of two servers.
 fn a_node_has_a_name(layers: &Layers<Config>) -> Result<(), ConfigError> {
     let cluster = &layers.config.cluster;
@@ -96,6 +102,9 @@ fn a_node_has_a_name(layers: &Layers<Config>) -> Result<(), ConfigError> {
     } else if layers.config.limits.outbox_bytes < MIN_OUTBOX_BYTES_OF_NODE {
         let outbox_bytes = Config::find("limits", "outbox_bytes").unwrap_or_default();
         Err(layers.refusal(outbox_bytes, "at least 524288, because cluster.servers is set".to_owned()))
+    } else if layers.config.limits.slow_reader_wait > MAX_SLOW_READER_WAIT_OF_NODE {
+        let slow_reader_wait = Config::find("limits", "slow_reader_wait").unwrap_or_default();
+        Err(layers.refusal(slow_reader_wait, "at most 5s, because cluster.servers is set".to_owned()))
     } else if cluster.replicas == 2 {
         Err(layers.refusal(place("replicas"), "1 or 3".to_owned()))
     } else {

@@ -173,7 +173,8 @@ settings! {
     /// Section `[cluster]`: several servers as one, which share names and messages over NATS.
     cluster: Cluster {
         /// The NATS servers with JetStream, at most 16, such as "nats://10.0.0.1:4222"; "tls://" encrypts. []: this
-        /// server is alone, and the rest of this section has no effect. Needs a limits.outbox_bytes of 524288 or more.
+        /// server is alone, and the rest of this section has no effect. Needs a limits.outbox_bytes of 524288 or more,
+        /// and a limits.slow_reader_wait of 5s or less.
         /// Nodes trust each other and the NATS servers: each can read all messages, private ones included, and take any
         /// name. NATS keeps messages in its files for log_age.
         servers: Vec<String>, ServerUrls { schemes: &["nats", "tls"], most: 16 };

@@ -1,4 +1,4 @@
-//! Tests of the sight that operators and clients have of a cluster: `arauto nodes`, metrics, log lines, `--once`, several addresses.
+//! Tests of `arauto nodes`, the metrics of a cluster, its log lines, `--once` and lists of addresses.
 
 use std::process::{Command, Output};
 

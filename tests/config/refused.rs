@@ -138,6 +138,11 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "5:16: limits.outbox_bytes must be at least 524288, because cluster.servers is set",
         "5 | outbox_bytes = 524287\n  |                ^^^^^^",
     ),
+    (
+        "[cluster]\nnode = 'n1'\nservers = ['nats://a:4222']\n[limits]\nslow_reader_wait = '6s'\n",
+        "5:20: limits.slow_reader_wait must be at most 5s, because cluster.servers is set",
+        "5 | slow_reader_wait = '6s'\n  |                    ^^^^",
+    ),
     ("[log]\nlevel = \"info\"\nlevel = \"info\"\n", "3:1: duplicate key", "3 | level = \"info\"\n  | ^^^^^"),
     ("[log\n", "1:5: unclosed table, expected `]`", "1 | [log\n  |     ^"),
     // Of two faults, the upper one is reported.

@@ -357,7 +357,7 @@ impl Handler<Flush> for Registry {
             Next::Go(in_flight) => {
                 self.flush_due = false;
                 self.flush(Some(in_flight));
-                if !self.blocked.is_idle() || self.has_next_of_log() {
+                if !self.blocked.is_idle() || self.has_next_of_log() || self.has_unsent_entries() {
                     self.go_on(ctx);
                 }
             }

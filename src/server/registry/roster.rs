@@ -176,8 +176,8 @@ impl Roster {
         self.at_couriers.iter().sum()
     }
 
-    /// The number of members.
-    #[cfg(test)]
+    /// The number of members, at this server and elsewhere.
+    #[must_use]
     pub fn len(&self) -> usize {
         self.members.len()
     }

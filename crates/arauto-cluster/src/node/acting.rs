@@ -35,7 +35,8 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
         if matches!(self.stage, Stage::Asking { .. } | Stage::Ended) {
             return;
         }
-        let read = self.state.position();
+        // What waits for room in the tables is here.
+        let read = self.state.position().max(self.received);
         let is_under_way = self.fetching.is_some_and(|(last, again_at)| read < last && now.boot < again_at);
         if is_under_way {
             return;
@@ -63,12 +64,9 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
                     self.actions.push(Action::Cut(Reason::LostTouch));
                 }
                 if since_ok < timing.hold {
-                    let lost = self.liveness.lost(self.instance, &timing, now.boot);
-                    if !lost.is_empty() {
-                        // If these have no effect, the next come as late.
-                        self.liveness.restart(now.boot);
-                    }
-                    for (instance, number) in lost {
+                    for (instance, number) in self.liveness.lost(self.instance, &timing, now.boot) {
+                        // If it has no effect, the next comes as late.
+                        self.liveness.restart_of(instance, now.boot);
                         self.window.push(Entry::Reap(instance, number));
                     }
                 }

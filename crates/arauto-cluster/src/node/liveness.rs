@@ -49,10 +49,17 @@ impl Liveness {
         }
     }
 
+    /// Begins the times of one node anew.
+    pub fn restart_of(&mut self, instance: Instance, now: Duration) {
+        if let Some(heard) = self.0.get_mut(&instance) {
+            (heard.at, heard.advanced_at) = (now, now);
+        }
+    }
+
     /// The nodes to give up, each with the number of its newest frame.
     pub fn lost(&self, own: Instance, timing: &Timing, now: Duration) -> Vec<(Instance, u64)> {
         let is_lost = |heard: &Heard| {
-            // Giving up is void if the node appends once more meanwhile, so one that does is given up right after.
+            // A `Reap` is void if its target appends first, so it is sent soon after the target's newest frame.
             let is_stuck = now >= heard.advanced_at + timing.reap && now < heard.at + timing.beat / 2;
             now >= heard.at + timing.reap || is_stuck
         };

@@ -7,7 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::{Action, End, Node, Now, Reason, Stage, liveness::Liveness, window::Forged};
 use crate::{
     encoding::{decoded, encoded},
-    frame::{Body, Entry, Founding, Head, Instance},
+    frame::{Body, Entry, FORMAT, Founding, Head, Instance},
     node_name::NodeName,
     state::{Event, Message, Verdict},
     table::Table,
@@ -28,7 +28,7 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
         }
     }
 
-    /// Takes note of what has come and waits for room in the tables. A frame of this node that comes back lets the next one
+    /// Looks through messages that have come and cannot be carried out yet, because the tables have no room. A frame of this node that comes back lets the next one
     /// go out, and shows that the node has its place; that it was given up is noticed before it serves clients any longer.
     pub(super) fn receive(&mut self, now: Now) {
         while self.has_state() {
@@ -36,6 +36,9 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
             let Some((_, bytes)) = self.ahead.get(next) else { return };
             self.received = next;
             let Ok((head, rest)) = Head::read(bytes) else { continue };
+            if head.format != FORMAT {
+                continue;
+            }
             if head.instance == self.instance && !head.is_founding {
                 match self.window.read_back(head.number, bytes) {
                     Ok(first) => self.came_back(first, now),
@@ -47,8 +50,8 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
         }
     }
 
-    /// Whether a frame of another node begins the cluster anew, or gives this node up. If the writer may not, this node
-    /// begins again for nothing.
+    /// Whether a frame of another node begins the cluster anew, or gives this node up. Whether its writer
+    /// may is not checked here: a void frame costs a node that lags a needless rejoin.
     fn gives_up_this(&self, position: u64, head: Head, rest: &[u8]) -> bool {
         if head.is_founding {
             return decoded::<Founding>(rest).is_ok_and(|founding| founding.last == position - 1);

@@ -25,6 +25,7 @@ use super::{
         roster::Member,
     },
     Registry, notify_later,
+    requests::batch_bytes,
 };
 use crate::server::{
     common::{exit_guard::SupervisorEvent, session_ref::SessionId},
@@ -41,6 +42,9 @@ use report::NodeNames;
 
 /// How long a server waits for its first connection to the log, if it does not wait for ever (`cluster.once`).
 const FIRST_CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Bytes that a name takes in a list of clients, with what stands between two.
+const TYPICAL_NAME_BYTES: usize = 16;
 
 /// How much later than its deadline a tick may come.
 const TICK_SLACK: Duration = Duration::from_millis(10);
@@ -77,10 +81,10 @@ impl Seat {
 #[rtype(result = "()")]
 pub struct FromLog(pub Report);
 
-/// From the registry to itself: the node may have to act.
+/// From the registry to itself: the node may have to act, as this timer was to say. Void if another timer took its place.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(super) struct Tick;
+pub(super) struct Tick(Instant);
 
 /// From the registry to itself: the time for leaving the cluster is over.
 #[derive(Message)]
@@ -162,6 +166,7 @@ impl Registry {
             let has_more = self.replica.as_ref().is_some_and(|replica| replica.has_unsent());
             if is_idle && !has_more {
                 self.show_cluster();
+                self.release_for_nodes();
                 return self.tick_after(ctx, deadline);
             }
         }
@@ -173,7 +178,7 @@ impl Registry {
         // A timer that is due a little later serves as well: each handler comes here, most with the same deadline.
         if seat.next_tick.is_none_or(|next| at + TICK_SLACK < next) {
             seat.next_tick = Some(at);
-            notify_later(ctx, wait, Tick);
+            notify_later(ctx, wait, Tick(at));
         }
     }
 
@@ -307,12 +312,23 @@ impl Registry {
         }
     }
 
-    /// Whether this request has to wait for another node, which has carried out too little of the log.
+    /// Whether this request has to wait: for another node, which has carried out too little of the log, or for the answers
+    /// to lists of clients that are on their way through it. These are short in the log and long in the batch.
     pub(super) fn waits_for_nodes(&self, request: &Request) -> bool {
-        self.seat.as_ref().is_some_and(|seat| {
-            matches!(request, Request::Broadcast(_) | Request::BroadcastNotMe(_) | Request::Direct(_))
-                && seat.node.waits_for_others(now())
-        })
+        let (Some(seat), Some(replica)) = (&self.seat, &self.replica) else { return false };
+        match request {
+            Request::Broadcast(_) | Request::BroadcastNotMe(_) | Request::Direct(_) => {
+                seat.node.waits_for_others(now())
+            }
+            Request::ListClients => self.lists_are_enough(replica),
+            _ => false,
+        }
+    }
+
+    /// Whether one more list of clients, beside those on their way, could be more than a batch.
+    fn lists_are_enough(&self, replica: &Replica) -> bool {
+        let lists = replica.lists();
+        lists > 0 && (lists + 1) * self.roster.len() * TYPICAL_NAME_BYTES > batch_bytes(&self.config.limits)
     }
 
     /// Notes that work waits for another node.
@@ -327,10 +343,16 @@ impl Registry {
         if let Some(seat) = &mut self.seat
             && seat.has_waiting
             && !seat.node.waits_for_others(now())
+            && self.replica.as_ref().is_none_or(|replica| replica.lists() == 0)
         {
             seat.has_waiting = false;
             self.blocked.release();
         }
+    }
+
+    /// Whether entries wait for the node, which were appended after it was driven.
+    pub(super) fn has_unsent_entries(&self) -> bool {
+        self.replica.as_ref().is_some_and(|replica| replica.has_unsent())
     }
 
     /// Whether a message of the log is here that waits for room.
@@ -350,7 +372,6 @@ impl Handler<FromLog> for Registry {
     fn handle(&mut self, FromLog(report): FromLog, ctx: &mut Context<Self>) {
         self.begin_batch();
         self.hear(report);
-        self.release_for_nodes();
         self.go_on(ctx);
     }
 }
@@ -358,7 +379,10 @@ impl Handler<FromLog> for Registry {
 impl Handler<Tick> for Registry {
     type Result = ();
 
-    fn handle(&mut self, _: Tick, ctx: &mut Context<Self>) {
+    fn handle(&mut self, Tick(at): Tick, ctx: &mut Context<Self>) {
+        if self.seat.as_ref().is_none_or(|seat| seat.next_tick != Some(at)) {
+            return;
+        }
         self.begin_batch();
         if let Some(seat) = &mut self.seat {
             seat.next_tick = None;
@@ -366,7 +390,6 @@ impl Handler<Tick> for Registry {
                 self.exit_guard.report(SupervisorEvent::Refused(NO_NATS.to_owned()));
             }
         }
-        self.release_for_nodes();
         self.go_on(ctx);
     }
 }

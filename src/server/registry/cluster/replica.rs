@@ -67,6 +67,8 @@ pub struct Replica {
     last_elsewhere: u64,
     /// The sum of the hashes of all members: the same for the same members, in whatever order they came.
     fingerprint: u64,
+    /// Lists of clients that own sessions asked for and that were not read back.
+    lists: usize,
     /// How many members each node has, if any.
     members: HashMap<Instance, u64>,
 }
@@ -91,6 +93,7 @@ impl Replica {
             elsewhere: HashMap::new(),
             last_elsewhere: FIRST_ELSEWHERE,
             fingerprint: 0,
+            lists: 0,
             members: HashMap::new(),
         }
     }
@@ -149,6 +152,18 @@ impl Replica {
     /// Has the node append a frame soon.
     pub fn set_speaks(&mut self) {
         self.speaks = true;
+    }
+
+    /// Counts an entry that asks for the list of clients: 1 when it is appended, -1 when it is read back.
+    pub fn note_list(&mut self, act: &Act, more: isize) {
+        if matches!(act, Act::ListClients) {
+            self.lists = self.lists.saturating_add_signed(more);
+        }
+    }
+
+    /// Lists of clients that own sessions asked for and that were not read back.
+    pub fn lists(&self) -> usize {
+        self.lists
     }
 
     /// Whether the node is to append a frame, once.

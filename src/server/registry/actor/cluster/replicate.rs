@@ -33,7 +33,10 @@ impl Registry {
                 }
             }
             Entry::Request(session_ref, request) => match (Act::of(request), &mut self.replica) {
-                (Ok(act), Some(replica)) => replica.append(session_ref.id, act),
+                (Ok(act), Some(replica)) => {
+                    replica.note_list(&act, 1);
+                    replica.append(session_ref.id, act);
+                }
                 (Err(request), _) => self.answer_in_turn(Behind::Request(session_ref, request)),
                 (Ok(_), None) => {}
             },
@@ -56,7 +59,7 @@ impl Registry {
         match self.roster.get(id).map(|member| member.session_ref.is_here()) {
             // Its end is on its way already.
             Some(false) => {}
-            // A receiver that takes nothing must not wait for the log: the log waits for the room that it denies.
+            // At once: no entry of the log, its own end among them, is carried out until its outbox has room.
             Some(true) if leave.reason.is_abrupt() => self.disconnect(leave, true),
             _ => {
                 let is_known = self.is_in_log(id);

@@ -65,7 +65,7 @@ impl Registry {
                 info!(self.log, "a node was started again"; "node" => name(by), "instance" => %by, "before" => %instance);
             }
             Event::NameTaken(instance) => {
-                warn!(self.log, "a second node has the name of one"; "node" => name(instance), "instance" => %instance);
+                warn!(self.log, "the name of a node is taken"; "node" => name(instance), "instance" => %instance);
             }
             Event::Disagrees(instance) => {
                 warn!(self.log, "a node has other settings"; "node" => name(instance), "instance" => %instance);
@@ -86,7 +86,7 @@ impl Registry {
         }
     }
 
-    /// Sets the view of the cluster for monitoring, unless it is new.
+    /// Refreshes the view of the cluster for monitoring, at most once in [`VIEW_INTERVAL`].
     pub(super) fn show_cluster(&mut self) {
         let (Some(seat), Some(replica)) = (&mut self.seat, &self.replica) else { return };
         let now = Instant::now();

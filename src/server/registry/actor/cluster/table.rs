@@ -35,6 +35,9 @@ impl Table for Registry {
         let Some(replica) = &mut self.replica else { return 0 };
         replica.begin(context);
         let is_own = replica.is_own_entry();
+        if is_own {
+            replica.note_list(&act, -1);
+        }
         let outcome = match act {
             Act::Enter(claimant) => self.carry_out_enter(context.writer, session, claimant),
             act => match replica.number_of(context.writer, session) {
