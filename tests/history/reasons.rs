@@ -161,6 +161,12 @@ impl Reasons {
             if let Some((place, session)) = found {
                 taken[place] = true;
                 one.history.reason = session.reasons.first().cloned();
+                if one.history.reason.as_deref() == Some(NODE_KILLED)
+                    && matches!(one.history.end, End::Finished(_))
+                {
+                    // The end of its node looks the same to it, and may have come before its lines were read.
+                    one.history.end = End::Cut;
+                }
             } else if self.is_torn && matches!(one.history.end, End::Cut | End::Gone) {
                 one.history.reason = Some(NODE_KILLED.to_owned());
             }
