@@ -96,7 +96,22 @@ pub fn table(address: &str, is_json: bool) -> Result<String, NoNodes> {
         return Err(refused(&String::from_utf8_lossy(body)));
     }
     let answer: Answer = serde_json::from_slice(body).map_err(|_| refused("no list of nodes"))?;
-    Ok(if is_json { String::from_utf8_lossy(body).into_owned() } else { layout(&answer) })
+    Ok(if is_json { in_ascii(&String::from_utf8_lossy(body)) } else { layout(&answer) })
+}
+
+/// Escapes what is not printable ASCII in valid JSON, where it can stand only in strings, or as line breaks between.
+fn in_ascii(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c.is_ascii() && c != '\u{7f}' {
+            text.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(text, "\\u{unit:04x}");
+            }
+        }
+    }
+    text
 }
 
 /// Asks for a page by HTTP/1.0, whose answer ends with the connection.
@@ -199,6 +214,11 @@ n1    0        12   -                     joining  00
 n2*   1234     0    2026-11-30T20:00:00Z  held     \\u{1b}[2J
 ";
         assert_eq!(table(&address, false).unwrap(), expected);
+        let address = answering(
+            "HTTP/1.1 200 OK\r\n\r\n{\"node\":\"a\u{9b}2J\u{202e}\u{1f600}\u{7f}\",\n \"held\":false,\"nodes\":[]}\n".as_bytes(),
+        );
+        let json = "{\"node\":\"a\\u009b2J\\u202e\\ud83d\\ude00\\u007f\",\n \"held\":false,\"nodes\":[]}\n";
+        assert_eq!(table(&address, true).unwrap(), json);
     }
 
     #[test]

@@ -10,8 +10,8 @@ use fastrand::Rng;
 use serde_json::Value;
 
 use super::{
-    RUN,
-    check::{Rule, Rules},
+    ERRORS, RUN,
+    check::Rules,
     faults::{self, Count},
     fixed_seed, judge,
     plan::{Fault, Plan},
@@ -162,12 +162,7 @@ fn all_faults_of_a_cluster_at_once_at_random() {
 #[test]
 fn each_error_is_caught_over_three_nodes() {
     let seed = fixed_seed();
-    for (wrong, rule) in [
-        (Wrong::Drop, Rule::Lost),
-        (Wrong::Double, Rule::Doubled),
-        (Wrong::Swap, Rule::OneOrder),
-        (Wrong::Alter, Rule::Altered),
-    ] {
+    for (wrong, rule) in ERRORS {
         let plan = Plan::new(seed, Duration::from_secs(2), &[]);
         let (outcome, done) = run(&plan, Some((wrong, 50 + seed % 500)));
         assert!(done > 0, "{plan}: nothing was done wrong");

@@ -106,6 +106,14 @@ fn each_fault_alone() {
     }
 }
 
+/// Errors of a relay, each with the rule that it breaks.
+const ERRORS: [(Wrong, Rule); 4] = [
+    (Wrong::Drop, Rule::Lost),
+    (Wrong::Double, Rule::Doubled),
+    (Wrong::Swap, Rule::OneOrder),
+    (Wrong::Alter, Rule::Altered),
+];
+
 /// Runs a correct server behind a relay that misbehaves for one broadcast in 1000, and checks that the checker reports
 /// `rule`.
 fn catches(seed: u64, wrong: Wrong, rule: Rule) {
@@ -147,12 +155,7 @@ fn an_altered_message_is_caught() {
 #[ignore = "slow: four runs of 2 s with a random seed"]
 fn each_error_is_caught_at_random() {
     let seed = random_seed();
-    for (wrong, rule) in [
-        (Wrong::Drop, Rule::Lost),
-        (Wrong::Double, Rule::Doubled),
-        (Wrong::Swap, Rule::OneOrder),
-        (Wrong::Alter, Rule::Altered),
-    ] {
+    for (wrong, rule) in ERRORS {
         catches(seed, wrong, rule);
     }
 }

@@ -115,10 +115,8 @@ pub struct Reached {
 #[derive(Clone, Debug)]
 pub struct Dialer {
     targets: Targets,
-    /// Index of the address that was tried last. Clones share it: they concern the same server.
-    current: Arc<AtomicUsize>,
-    /// Index of the address to try next.
-    next: Arc<AtomicUsize>,
+    /// How many addresses were tried so far, in turn. Clones share it: they concern the same server.
+    tried: Arc<AtomicUsize>,
     tls: Option<Tls>,
     password: Option<Arc<Password>>,
     audio: Audio,
@@ -139,8 +137,7 @@ impl Dialer {
     pub fn new(targets: Targets) -> Self {
         Self {
             targets,
-            current: Arc::default(),
-            next: Arc::default(),
+            tried: Arc::default(),
             tls: None,
             password: None,
             audio: Audio { ports: PortSet::all(), allow_plain: false },
@@ -194,7 +191,7 @@ impl Dialer {
     /// Returns the host and port that were connected to last; before that, the first ones.
     #[must_use]
     pub fn target(&self) -> Target {
-        self.targets.as_slice().get(self.current.load(Ordering::Relaxed)).cloned().unwrap_or_default()
+        self.at_turn(self.tried.load(Ordering::Relaxed).saturating_sub(1)).clone()
     }
 
     /// Returns the number of addresses of the server.
@@ -263,14 +260,10 @@ impl Dialer {
     /// # Errors
     /// If no connection succeeds within [`CONNECT_TIMEOUT`], or, for each of several addresses, [`NEXT_ADDRESS_TIMEOUT`].
     pub async fn dial(&self) -> Result<Box<dyn Stream>, NoConnection> {
-        let targets = self.targets.as_slice();
-        let first = self.next.load(Ordering::Relaxed);
         let mut errors = Vec::new();
-        for index in (first..targets.len()).chain(0..first) {
-            let Some(target) = targets.get(index) else { continue };
-            self.current.store(index, Ordering::Relaxed);
-            self.next.store((index + 1) % targets.len(), Ordering::Relaxed);
-            match self.dial_one(target).await {
+        for _ in 0..self.address_count() {
+            let turn = self.tried.fetch_add(1, Ordering::Relaxed);
+            match self.dial_one(self.at_turn(turn)).await {
                 Ok(stream) => return Ok(stream),
                 Err(error) => errors.push(error),
             }
@@ -279,6 +272,12 @@ impl Dialer {
             Some(error) if errors.is_empty() => Err(error),
             last => Err(NoConnection::NoneOf(errors.into_iter().chain(last).collect())),
         }
+    }
+
+    /// The address whose turn it is after this many.
+    fn at_turn(&self, turn: usize) -> &Target {
+        let targets = self.targets.as_slice();
+        &targets[turn % targets.len()]
     }
 
     async fn dial_one(&self, to: &Target) -> Result<Box<dyn Stream>, NoConnection> {

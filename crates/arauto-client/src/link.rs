@@ -198,8 +198,11 @@ impl Link {
     /// each address once.
     fn goes_elsewhere(&mut self, ending: &Ending) -> bool {
         let Ending::Over(End::NotLetIn(why)) = ending else { return false };
+        if self.was_joined || !is_elsewhere(why) {
+            return false;
+        }
         self.elsewhere += 1;
-        !self.was_joined && is_elsewhere(why) && self.elsewhere < self.dialer.address_count()
+        self.elsewhere < self.dialer.address_count()
     }
 
     /// Returns the event to send for the end of a connection: [`Event::Ended`] if the conversation does not

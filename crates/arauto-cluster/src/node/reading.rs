@@ -28,8 +28,9 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
         }
     }
 
-    /// Looks through messages that have come and cannot be carried out yet, because the tables have no room. A frame of this node that comes back lets the next one
-    /// go out, and shows that the node has its place; that it was given up is noticed before it serves clients any longer.
+    /// Looks through messages that have come and cannot be carried out yet, because the tables have no room. A frame of
+    /// this node among them lets the next one go out, and shows that the node has its place. If the node was given up, it
+    /// is noticed here, before it serves clients any longer.
     pub(super) fn receive(&mut self, now: Now) {
         while self.has_state() {
             let next = self.received.max(self.state.position()) + 1;
@@ -40,18 +41,16 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
                 continue;
             }
             if head.instance == self.instance && !head.is_founding {
-                match self.window.read_back(head.number, bytes) {
-                    Ok(first) => self.came_back(first, now),
-                    Err(Forged) => self.begin_again(Some(Reason::Forged), now),
-                }
+                let came_back = self.window.read_back(head.number, bytes);
+                self.heed_own(came_back, now);
             } else if self.gives_up_this(next, head, rest) {
                 self.begin_again(Some(Reason::GivenUp), now);
             }
         }
     }
 
-    /// Whether a frame of another node begins the cluster anew, or gives this node up. Whether its writer
-    /// may is not checked here: a void frame costs a node that lags a needless rejoin.
+    /// Whether a frame of another node begins the cluster anew, or gives this node up. Whether its writer may is not
+    /// checked here: a void frame costs a node that lags a needless rejoin.
     fn gives_up_this(&self, position: u64, head: Head, rest: &[u8]) -> bool {
         if head.is_founding {
             return decoded::<Founding>(rest).is_ok_and(|founding| founding.last == position - 1);
@@ -74,15 +73,17 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
         if let Some((head, _)) = own
             && position > self.received
         {
-            match self.window.read_back(head.number, bytes) {
-                Ok(first) => self.came_back(first, now),
-                Err(Forged) => return self.begin_again(Some(Reason::Forged), now),
+            let came_back = self.window.read_back(head.number, bytes);
+            if !self.heed_own(came_back, now) {
+                return;
             }
         }
         self.read_bytes.add(position, bytes.len());
         let mut events = Vec::new();
+        // Without the state, all frames of others are void.
+        let counts_void = self.has_state();
         let verdict = self.state.read(Message { position, node, bytes }, table, &mut events);
-        self.void_frames += u64::from(matches!(verdict, Verdict::Void(_)));
+        self.void_frames += u64::from(counts_void && matches!(verdict, Verdict::Void(_)));
         if let Stage::Joining { .. } | Stage::Founding { .. } = self.stage {
             self.watch_log(position, head, verdict, now);
         }
@@ -90,6 +91,15 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
             self.react(position, event, now, table);
         }
         self.liveness.note(self.state.instances(), now.boot);
+    }
+
+    /// Acts on a frame of this node that has come. Returns whether this node wrote it.
+    fn heed_own(&mut self, came_back: Result<Option<Duration>, Forged>, now: Now) -> bool {
+        match came_back {
+            Ok(first) => self.came_back(first, now),
+            Err(Forged) => self.begin_again(Some(Reason::Forged), now),
+        }
+        came_back.is_ok()
     }
 
     /// A frame of this node has come back.

@@ -15,7 +15,7 @@ use arauto_cluster::{
     node::{Action, Config, End, Node, Now},
 };
 use arauto_nats_log::{Command, Log, Report};
-use arauto_protocol::{NameKey, Request};
+use arauto_protocol::NameKey;
 use slog::{Logger, info, warn};
 use tokio::time::Instant;
 
@@ -25,7 +25,6 @@ use super::{
         roster::Member,
     },
     Registry, notify_later,
-    requests::batch_bytes,
 };
 use crate::server::{
     common::{exit_guard::SupervisorEvent, session_ref::SessionId},
@@ -37,14 +36,12 @@ mod cut;
 mod replicate;
 mod report;
 mod table;
+mod waiting;
 
 use report::NodeNames;
 
 /// How long a server waits for its first connection to the log, if it does not wait for ever (`cluster.once`).
 const FIRST_CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Bytes that a name takes in a list of clients, with what stands between two.
-const TYPICAL_NAME_BYTES: usize = 16;
 
 /// How much later than its deadline a tick may come.
 const TICK_SLACK: Duration = Duration::from_millis(10);
@@ -309,44 +306,6 @@ impl Registry {
     pub(super) fn speak_soon(&mut self) {
         if let Some(replica) = &mut self.replica {
             replica.set_speaks();
-        }
-    }
-
-    /// Whether this request has to wait: for another node, which has carried out too little of the log, or for the answers
-    /// to lists of clients that are on their way through it. These are short in the log and long in the batch.
-    pub(super) fn waits_for_nodes(&self, request: &Request) -> bool {
-        let (Some(seat), Some(replica)) = (&self.seat, &self.replica) else { return false };
-        match request {
-            Request::Broadcast(_) | Request::BroadcastNotMe(_) | Request::Direct(_) => {
-                seat.node.waits_for_others(now())
-            }
-            Request::ListClients => self.lists_are_enough(replica),
-            _ => false,
-        }
-    }
-
-    /// Whether one more list of clients, beside those on their way, could be more than a batch.
-    fn lists_are_enough(&self, replica: &Replica) -> bool {
-        let lists = replica.lists();
-        lists > 0 && (lists + 1) * self.roster.len() * TYPICAL_NAME_BYTES > batch_bytes(&self.config.limits)
-    }
-
-    /// Notes that work waits for another node.
-    pub(super) fn await_nodes(&mut self) {
-        if let Some(seat) = &mut self.seat {
-            seat.has_waiting = true;
-        }
-    }
-
-    /// Lets the work that waits for another node be tried again, if none is behind any more.
-    fn release_for_nodes(&mut self) {
-        if let Some(seat) = &mut self.seat
-            && seat.has_waiting
-            && !seat.node.waits_for_others(now())
-            && self.replica.as_ref().is_none_or(|replica| replica.lists() == 0)
-        {
-            seat.has_waiting = false;
-            self.blocked.release();
         }
     }
 
