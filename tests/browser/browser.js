@@ -95,6 +95,16 @@ export async function hears(page, text, timeout = DEADLINE) {
   return row;
 }
 
+/**
+ * Waits until a simulated server has received as many lines as these, and checks that they are the same. The page shows
+ * a message before the server receives it.
+ */
+export async function receives(lines, expected, about) {
+  const until = Date.now() + DEADLINE;
+  while (lines.length < expected.length && Date.now() < until) await new Promise((done) => setTimeout(done, 10));
+  assert.deepEqual(lines, expected, about);
+}
+
 /** Opens a conversation by its row in the list. */
 export async function choose(page, name) {
   if (await page.locator("#back").isVisible()) await page.locator("#back").click();

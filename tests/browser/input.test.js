@@ -2,10 +2,9 @@
 // simulate the server.
 
 import assert from "node:assert/strict";
-import { EventEmitter, once } from "node:events";
 import { after, afterEach, before, test } from "node:test";
 
-import { CHROMIUM, DEADLINE, choose, hears, isAccessible, join, launch, leave, leaveAll, person, say, visit } from "./browser.js";
+import { CHROMIUM, choose, hears, isAccessible, join, launch, leave, leaveAll, person, receives, say, visit } from "./browser.js";
 import { answering, greet, servePage } from "./page-server.js";
 
 const skip = CHROMIUM ? false : "no chromium";
@@ -14,8 +13,6 @@ let server;
 let socket;
 let people = [];
 let said = [];
-/** Emits "said" for each line that comes to `said`. */
-const events = new EventEmitter();
 
 before(async () => {
   if (skip) return;
@@ -26,7 +23,6 @@ before(async () => {
     greet(client, (from, fields, line) => {
       if (["broadcast", "private_message"].includes(fields.operation)) {
         said.push(line);
-        events.emit("said");
       }
       answers(from, fields, line);
     });
@@ -69,12 +65,9 @@ for (const [locale, room, name] of [
     assert.ok(ofPerson.title.startsWith("@") && !ofRoom.title.startsWith("@"));
     assert.ok(/^(private|particular) · /.test(ofPerson.subtitle), ofPerson.subtitle);
     await isAccessible(page, "a person called like the room");
-    const arrives = once(events, "said", { signal: AbortSignal.timeout(DEADLINE) });
     await say(page, "for you alone");
-    // The page shows the line before the server has it.
     await hears(page, "for you alone");
-    await arrives;
-    assert.deepEqual(said, [`alan | ${name} | private_message | for you alone`]);
+    await receives(said, [`alan | ${name} | private_message | for you alone`]);
     await leave(page);
   });
 }

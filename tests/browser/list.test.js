@@ -45,8 +45,11 @@ after(async () => {
 
 test("the divider is above the first of the messages that the badge counts", { skip }, async () => {
   const page = await join(browser, server.url, "alan");
-  for (const text of ["one", "two", "three"]) await say(page, `/msg ghost ${text}`);
-  await person(page, "ghost").locator(".badge").filter({ hasText: "3 unread" }).waitFor();
+  for (const [index, text] of ["one", "two", "three"].entries()) {
+    await say(page, `/msg ghost ${text}`);
+    // The next message is sent after the refusal of this one.
+    await person(page, "ghost").locator(".badge").filter({ hasText: `${index + 1} unread` }).waitFor();
+  }
   await choose(page, "ghost");
   await hears(page, "three");
   const rows = await page.locator("#entries > .row").evaluateAll((all) =>
