@@ -1,9 +1,11 @@
 //! [`Digest`] and [`Checkpoint`]: how nodes find that they have read different logs.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use blake2::{Blake2b, Digest as _, digest::consts::U16};
 use serde::{Deserialize, Serialize};
+
+use super::frame::Instance;
 
 /// Positions whose checkpoints are kept. Older ones are not compared.
 pub const MAX_CHECKPOINTS: usize = 4_096;
@@ -49,28 +51,50 @@ pub struct Checkpoint {
     pub fingerprint: u64,
 }
 
-/// The checkpoints of the last [`MAX_CHECKPOINTS`] positions.
+/// The checkpoints of the last [`MAX_CHECKPOINTS`] positions, and how those of other nodes compared.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Checkpoints(VecDeque<Checkpoint>);
+pub struct Checkpoints {
+    kept: VecDeque<Checkpoint>,
+    /// The newest position at which each writer's checkpoint was the same.
+    agreed: BTreeMap<Instance, u64>,
+}
 
 impl Checkpoints {
     /// Adds the checkpoint of the next position.
     pub fn push(&mut self, checkpoint: Checkpoint) {
-        if self.0.len() == MAX_CHECKPOINTS {
-            self.0.pop_front();
+        if self.kept.len() == MAX_CHECKPOINTS {
+            self.kept.pop_front();
         }
-        self.0.push_back(checkpoint);
+        self.kept.push_back(checkpoint);
     }
 
     /// Returns the checkpoint of this position, if it is kept.
     #[must_use]
     pub fn at(&self, position: u64) -> Option<&Checkpoint> {
-        let first = self.0.front()?.position;
-        self.0.get(usize::try_from(position.checked_sub(first)?).ok()?)
+        let first = self.kept.front()?.position;
+        self.kept.get(usize::try_from(position.checked_sub(first)?).ok()?)
     }
 
-    /// Forgets all.
-    pub fn clear(&mut self) {
-        self.0.clear();
+    /// Compares a checkpoint of a writer. Returns whether it differs; one of a position that is not kept does not.
+    pub fn differs(&mut self, writer: Instance, theirs: &Checkpoint) -> bool {
+        let Some(ours) = self.at(theirs.position) else { return false };
+        let is_same = ours == theirs;
+        if is_same {
+            self.agreed.insert(writer, theirs.position);
+        }
+        !is_same
+    }
+
+    /// The newest position at which a writer's checkpoint was the same. If there is none, the one before those that are
+    /// kept.
+    #[must_use]
+    pub fn agreed_with(&self, writer: Instance) -> u64 {
+        let before = self.kept.front().map_or(0, |first| first.position.saturating_sub(1));
+        self.agreed.get(&writer).copied().unwrap_or_default().max(before)
+    }
+
+    /// Forgets how a writer compared.
+    pub fn forget(&mut self, writer: Instance) {
+        self.agreed.remove(&writer);
     }
 }

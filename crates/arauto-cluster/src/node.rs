@@ -23,19 +23,23 @@ use super::{
     encoding::decoded,
     frame::{Agreed, Entry, Instance},
     node_name::NodeName,
-    state::{Event, State},
+    state::State,
     table::Table,
     transfer::{Assembled, Assembly, Chunk},
 };
 
 mod acting;
+mod action;
 mod ahead;
 mod lag;
 mod liveness;
 mod reading;
 mod timing;
+mod verification;
+mod verifying;
 mod window;
 
+pub use action::{Action, End, Reason};
 pub use ahead::{MAX_AHEAD_BYTES, MAX_FETCHED};
 pub use lag::MAX_LAG_BYTES;
 pub use timing::{MAX_CLOCK_DIFFERENCE, Now, Timing};
@@ -43,75 +47,11 @@ pub use timing::{MAX_CLOCK_DIFFERENCE, Now, Timing};
 use ahead::Ahead;
 use lag::ReadBytes;
 use liveness::Liveness;
+use verification::Verification;
 use window::Window;
 
 /// Hellos without the state after which a node begins again as another instance.
 const MAX_HELLOS: u32 = 3;
-
-/// An action that the program carries out for the node.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Ask for the position and the age of the newest message of the log: [`Node::end_of_log`].
-    AskForEnd,
-    /// Append these bytes under this node's name.
-    Append(Vec<u8>),
-    /// Fetch the messages of these positions from the log.
-    Fetch(std::ops::RangeInclusive<u64>),
-    /// Send the state to this instance, as chunks of these bytes.
-    SendState {
-        /// The instance that joins.
-        to: Instance,
-        /// The position of its Hello.
-        position: u64,
-        /// The state.
-        bytes: Vec<u8>,
-    },
-    /// Serve clients.
-    Serve,
-    /// Read nothing more from clients.
-    Hold,
-    /// Read from clients again.
-    GoOn,
-    /// Disconnect all clients, and let none in until [`Self::Serve`].
-    Cut(Reason),
-    /// End the program.
-    Stop(End),
-    /// Something that operators may want to know.
-    Report(Event),
-}
-
-/// Why clients are disconnected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// The log was out of reach, or stood still, for too long.
-    LostTouch,
-    /// The other nodes have given this one up, or have begun anew without it.
-    GivenUp,
-    /// A message of the log is gone before this node has read it.
-    Gap,
-    /// Another program writes as this instance.
-    Forged,
-}
-
-/// Why a node ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum End {
-    /// Another node of this name lives, or has taken this one's place.
-    #[error("another node of this name is in the cluster")]
-    NameTaken,
-    /// The settings that all nodes must have alike are others here.
-    #[error("the settings that all nodes must have alike are others here")]
-    Disagrees,
-    /// The clock is off.
-    #[error("the clock of this machine is off by more than {} s from that of the cluster", MAX_CLOCK_DIFFERENCE.as_secs())]
-    ClockOff,
-    /// The cluster has ended.
-    #[error("the cluster was closed")]
-    Closed,
-    /// The node has left, as it was told to.
-    #[error("left the cluster")]
-    Left,
-}
 
 /// How far a node has come.
 #[derive(Debug)]
@@ -173,6 +113,7 @@ pub struct Node<E> {
     ahead: Ahead,
     liveness: Liveness,
     read_bytes: ReadBytes,
+    verification: Verification,
     is_connected: bool,
     /// When the newest own frame that came back was first appended.
     ok: Duration,
@@ -200,6 +141,7 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
             ahead: Ahead::default(),
             liveness: Liveness::default(),
             read_bytes: ReadBytes::default(),
+            verification: Verification::default(),
             is_connected: true,
             ok: now.boot,
             sign_of_life: now.boot,
@@ -289,6 +231,7 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
         if is_connected && !self.is_connected {
             // The frame on its way was probably lost with the connection.
             self.window.retry(now, &self.config.timing);
+            self.verify_newest(now);
         }
         self.is_connected = is_connected;
         self.tick(now, table);
@@ -321,6 +264,7 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
         now: Now,
         table: &mut impl Table<Entry = E>,
     ) {
+        self.compare_with_read(position, &node, &bytes, now);
         self.ahead.keep(self.state.position(), position, node, bytes);
         self.read(now, table);
         self.receive(now);
@@ -347,7 +291,8 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
             && self.ahead.get(self.state.position() + 1).is_some()
     }
 
-    /// When the newest own frame that came back was first appended: what clients sent before is carried out.
+    /// When the newest own frame that came back was first appended: what clients sent before is carried out. Earlier, once
+    /// this node has begun again because others differed.
     #[must_use]
     pub fn ok(&self) -> Duration {
         self.ok
@@ -362,7 +307,7 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
 
     /// The log has taken a frame of this node, at this position.
     pub fn acknowledged(&mut self, number: u64, position: u64, now: Now, table: &impl Table<Entry = E>) {
-        self.window.acknowledge(number);
+        self.window.acknowledge(number, position);
         self.ahead.hear_of(position);
         self.tick(now, table);
     }
@@ -390,6 +335,7 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
         }
         self.state = state;
         self.liveness = Liveness::default();
+        self.verification.clear();
         self.ahead.drop_to(self.state.position());
         self.stage = Stage::CatchingUp { says_ready: false, since: now.boot };
         self.read(now, table);
@@ -405,6 +351,7 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
         if self.is_connected {
             self.send(now, table);
             self.fetch(now);
+            self.verify(now);
         }
         self.deadline(now)
     }

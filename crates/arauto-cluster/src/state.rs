@@ -127,6 +127,13 @@ impl State {
         Checkpoint { position: self.position, digest: self.digest, fingerprint: table.fingerprint() }
     }
 
+    /// The newest position up to which a writer is known to have read and judged the log as this node has. If its frames
+    /// have shown none, the position before the first whose checkpoint is kept.
+    #[must_use]
+    pub fn agreed_with(&self, writer: Instance) -> u64 {
+        self.checkpoints.agreed_with(writer)
+    }
+
     /// Reads the next message. Adds to `events` what this node may have to act on.
     pub fn read<T: Table>(
         &mut self,
@@ -236,7 +243,7 @@ impl State {
         participant.time = participant.time.max(body.written);
         participant.position = participant.position.max(body.checkpoint.position.min(position));
         let is_ready = participant.is_ready;
-        if is_ready && self.differs(position, &body.checkpoint) {
+        if is_ready && self.differs(position, writer, &body.checkpoint) {
             events.push(Event::Differs { instance: writer, position: body.checkpoint.position });
         }
         self.time = self.time.max(self.instances.time().unwrap_or(body.written));
@@ -329,6 +336,7 @@ impl State {
 
     fn give_up(&mut self, instance: Instance, writer: Instance, table: &mut impl Table) {
         if self.instances.end(instance) {
+            self.checkpoints.forget(instance);
             table.end_of(instance, Context { writer, position: self.position, time: self.time });
         }
     }
@@ -367,7 +375,7 @@ impl State {
 
     /// Whether a writer had read something else than this node. Positions whose checkpoints are not kept are not
     /// compared.
-    fn differs(&self, position: u64, theirs: &Checkpoint) -> bool {
-        theirs.position >= position || self.checkpoints.at(theirs.position).is_some_and(|ours| ours != theirs)
+    fn differs(&mut self, position: u64, writer: Instance, theirs: &Checkpoint) -> bool {
+        theirs.position >= position || self.checkpoints.differs(writer, theirs)
     }
 }

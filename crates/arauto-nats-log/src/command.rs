@@ -24,6 +24,9 @@ pub enum Command {
     /// Fetch the messages at these positions. What an earlier command of this kind asked for is forgotten, as far as it is
     /// not under way.
     Fetch(RangeInclusive<u64>),
+    /// Report the messages that the log's leader has at these positions: [`Report::Verified`](crate::Report::Verified). At
+    /// most 64.
+    Verify(RangeInclusive<u64>),
     /// Send the state to an instance that joins. Lost while four are being sent.
     SendState {
         /// The instance that joins.
@@ -45,6 +48,7 @@ impl fmt::Debug for Command {
             Self::AskForEnd => f.write_str("AskForEnd"),
             Self::Append(bytes) => write!(f, "Append({} bytes)", bytes.len()),
             Self::Fetch(positions) => write!(f, "Fetch({positions:?})"),
+            Self::Verify(positions) => write!(f, "Verify({positions:?})"),
             Self::SendState { to, donor, position, bytes } => {
                 write!(f, "SendState({} bytes for {position} from {donor} to {to})", bytes.len())
             }
@@ -57,7 +61,7 @@ impl Command {
     fn bytes(&self) -> usize {
         match self {
             Self::Append(bytes) | Self::SendState { bytes, .. } => bytes.len(),
-            Self::AskForEnd | Self::Fetch(_) | Self::ListenFor(_) => 0,
+            Self::AskForEnd | Self::Fetch(_) | Self::Verify(_) | Self::ListenFor(_) => 0,
         }
     }
 }

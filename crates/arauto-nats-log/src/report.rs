@@ -38,6 +38,13 @@ pub enum Report {
     },
     /// A message of the log, in whatever order.
     Message(Message),
+    /// The log's leader has this message at a position that the program wanted to compare.
+    Verified(Message),
+    /// The log's leader has no message at a position that the program wanted to compare.
+    Absent {
+        /// The position.
+        position: u64,
+    },
     /// The stream has stored a frame.
     Acknowledged {
         /// The writer of the frame. Numbers begin again with each instance, so acknowledgements for an earlier instance of
@@ -88,6 +95,11 @@ impl Report {
                 let (position, writer, bytes) = message.into_parts();
                 node.message(position, writer, bytes, now, table);
             }
+            Self::Verified(message) => {
+                let (position, writer, bytes) = message.into_parts();
+                node.verified(position, Some((&writer, &bytes)), now, table);
+            }
+            Self::Absent { position } => node.verified(position, None, now, table),
             // The numbers of an earlier instance are others.
             Self::Acknowledged { instance, number, position } if instance == node.instance() => {
                 node.acknowledged(number, position, now, table);

@@ -39,6 +39,8 @@ pub enum Reply {
     Direct(u64),
     /// `STREAM.MSG.GET` of the message at this position, which the leader answers.
     Leader(u64),
+    /// As [`Self::Leader`], of a message that the program wants to compare.
+    Verify(u64),
     /// A request that is made only to see whether it is permitted.
     Probe,
 }
@@ -120,6 +122,7 @@ impl Subjects {
             Reply::Create => format!("{inbox}.create"),
             Reply::Direct(position) => format!("{inbox}.direct.{position}"),
             Reply::Leader(position) => format!("{inbox}.leader.{position}"),
+            Reply::Verify(position) => format!("{inbox}.verify.{position}"),
             Reply::Probe => format!("{inbox}.probe"),
         }
     }
@@ -140,6 +143,7 @@ impl Subjects {
             ("bounds", Some(position), None, None) => Reply::Bounds(position.parse().ok()?),
             ("direct", Some(position), None, None) => Reply::Direct(position.parse().ok()?),
             ("leader", Some(position), None, None) => Reply::Leader(position.parse().ok()?),
+            ("verify", Some(position), None, None) => Reply::Verify(position.parse().ok()?),
             _ => return None,
         };
         Some(reply)
@@ -184,6 +188,7 @@ mod tests {
             Reply::Create,
             Reply::Direct(2),
             Reply::Leader(3),
+            Reply::Verify(4),
             Reply::Probe,
         ];
         for reply in replies {

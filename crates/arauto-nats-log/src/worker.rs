@@ -182,6 +182,7 @@ impl<D: FnMut(Report)> Worker<D> {
             Command::AskForEnd => self.ask_for_end(),
             Command::Append(frame) => self.append(frame),
             Command::Fetch(positions) => self.holes.want(positions),
+            Command::Verify(positions) => self.verify(positions),
             Command::ListenFor(instance) => self.listen_for(instance),
             Command::SendState { to, donor, position, bytes } => {
                 while self.transfers.try_join_next().is_some() {}

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Action, End, MAX_CLOCK_DIFFERENCE, MAX_HELLOS, Node, Now, Reason, Stage, window::Rest};
+use super::{
+    Action, End, MAX_CLOCK_DIFFERENCE, MAX_HELLOS, Node, Now, Reason, Stage, ahead::Ahead, window::Rest,
+};
 use crate::{
     digest::{Checkpoint, Digest},
     frame::{Content, Entry, Founding, Frame, Instance},
@@ -26,6 +28,11 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
             deadlines.extend([again_at, self.sign_of_life + timing.found]);
         }
         deadlines.extend(self.fetching.map(|(_, again_at)| again_at));
+        deadlines.extend(self.verification.deadline());
+        deadlines.extend(self.verification.proven().map(|proven| proven + 2 * timing.beat));
+        if let Some(doubt) = self.verification.doubt() {
+            deadlines.push(doubt + timing.patience);
+        }
         let after = deadlines.into_iter().filter(|deadline| *deadline > now.boot);
         after.min().or(Some(now.boot + timing.beat))
     }
@@ -52,16 +59,18 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
     pub(super) fn watch(&mut self, now: Now) {
         let timing = self.config.timing;
         let since_ok = now.boot.saturating_sub(self.ok);
+        self.judge_differences(now);
+        if since_ok >= timing.hold && matches!(self.stage, Stage::Ready { holds: false, .. }) {
+            self.hold();
+            self.verify_newest(now);
+        }
         match &mut self.stage {
-            Stage::Ready { serves, holds } => {
-                if since_ok >= timing.hold && !*holds {
-                    *holds = true;
-                    self.actions.push(Action::Hold);
-                }
+            Stage::Ready { serves, .. } => {
                 let limit = if self.is_connected { timing.patience } else { timing.cut };
                 if since_ok >= limit && *serves {
                     *serves = false;
                     self.actions.push(Action::Cut(Reason::LostTouch));
+                    self.verify_newest(now);
                 }
                 if since_ok < timing.hold {
                     for (instance, number) in self.liveness.lost(self.instance, &timing, now.boot) {
@@ -80,6 +89,10 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
                 if now.boot >= self.sign_of_life + timing.found && since_ok < timing.hold =>
             {
                 self.found(self.ahead.newest().max(self.state.position()), now);
+            }
+            // The log does not begin where it was thought to.
+            Stage::Founding { .. } if self.is_connected && since_ok >= timing.found => {
+                self.begin_again(None, now);
             }
             Stage::Founding { bytes, again_at, .. } if self.is_connected && now.boot >= *again_at => {
                 *again_at = now.boot + timing.resend;
@@ -188,9 +201,14 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
         if let (Stage::Ready { serves: true, .. }, Some(why)) = (&self.stage, why) {
             self.actions.push(Action::Cut(why));
         }
+        // The others may have judged what clients sent since the two last agreed otherwise.
+        let agreed = self.verification.doubt().map(|doubt| doubt.saturating_sub(2 * self.config.timing.beat));
+        self.ok = agreed.map_or(self.ok, |agreed| self.ok.min(agreed));
         self.next_instance();
         self.window.reset(now);
-        self.received = 0;
+        // The log may have lost what was heard of.
+        (self.ahead, self.received) = (Ahead::default(), 0);
+        self.verification.clear();
         self.stage = Stage::Asking { again_at: now.boot };
     }
 
@@ -208,5 +226,8 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
     pub(super) fn serve(&mut self) {
         self.stage = Stage::Ready { serves: true, holds: false };
         self.actions.push(Action::Serve);
+        if self.is_in_doubt() {
+            self.hold();
+        }
     }
 }

@@ -81,9 +81,12 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
         self.read_bytes.add(position, bytes.len());
         let mut events = Vec::new();
         // Without the state, all frames of others are void.
-        let counts_void = self.has_state();
+        let has_state = self.has_state();
         let verdict = self.state.read(Message { position, node, bytes }, table, &mut events);
-        self.void_frames += u64::from(counts_void && matches!(verdict, Verdict::Void(_)));
+        self.void_frames += u64::from(has_state && matches!(verdict, Verdict::Void(_)));
+        if has_state {
+            self.verification.note(position, node, bytes);
+        }
         if let Stage::Joining { .. } | Stage::Founding { .. } = self.stage {
             self.watch_log(position, head, verdict, now);
         }
@@ -111,16 +114,7 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
             self.liveness.restart(now.boot);
             self.sign_of_life = now.boot;
         }
-        if let Stage::Ready { serves, holds } = &mut self.stage
-            && now.boot.saturating_sub(self.ok) < self.config.timing.hold
-        {
-            if std::mem::take(holds) && *serves {
-                self.actions.push(Action::GoOn);
-            }
-            if !std::mem::replace(serves, true) {
-                self.actions.push(Action::Serve);
-            }
-        }
+        self.release(now);
     }
 
     /// Learns from a message, without the state, that a ready node lives, and where this node's own Hello is.
@@ -185,6 +179,7 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
             Event::Reaped { instance, .. } | Event::Malformed(instance) if *instance == own => {
                 self.begin_again(Some(Reason::GivenUp), now);
             }
+            Event::Differs { instance, position } => self.heed_difference(*instance, *position, now),
             Event::Bye(instance) if *instance == own => self.stop(End::Left),
             Event::Closed(_) => self.stop(End::Closed),
             _ => {}
@@ -206,7 +201,7 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
         self.state.instances().get(other).is_some_and(|other| other.node == self.config.name)
     }
 
-    fn has_state(&self) -> bool {
+    pub(super) fn has_state(&self) -> bool {
         matches!(self.stage, Stage::CatchingUp { .. } | Stage::Ready { .. } | Stage::Leaving { .. })
     }
 }

@@ -26,7 +26,8 @@ struct OnItsWay {
     first: Duration,
     again_at: Duration,
     pause: Duration,
-    is_acknowledged: bool,
+    /// The position at which the log has taken it.
+    acknowledged: Option<u64>,
 }
 
 /// The entries that wait, and the frame that is on its way.
@@ -97,7 +98,7 @@ impl<E: Serialize> Window<E> {
     /// again. `says` gives what it says beside its entries.
     pub fn due(&mut self, now: Now, timing: &Timing, says: impl FnOnce() -> Rest) -> Option<Vec<u8>> {
         if let Some(frame) = &mut self.frame {
-            if frame.is_acknowledged || now.boot < frame.again_at {
+            if frame.acknowledged.is_some() || now.boot < frame.again_at {
                 return None;
             }
             frame.pause = (2 * frame.pause).min(4 * timing.resend);
@@ -128,7 +129,7 @@ impl<E: Serialize> Window<E> {
             first: now.boot,
             again_at: now.boot + timing.resend,
             pause: timing.resend,
-            is_acknowledged: false,
+            acknowledged: None,
         });
         Some(bytes)
     }
@@ -140,11 +141,16 @@ impl<E: Serialize> Window<E> {
         }
     }
 
-    /// The log has taken the frame of this number.
-    pub fn acknowledge(&mut self, number: u64) {
+    /// The log has taken the frame of this number, at this position.
+    pub fn acknowledge(&mut self, number: u64, position: u64) {
         if let Some(frame) = self.frame.as_mut().filter(|frame| frame.number == number) {
-            frame.is_acknowledged = true;
+            frame.acknowledged = Some(position);
         }
+    }
+
+    /// The position at which the log has taken the frame on its way, if it has.
+    pub fn acknowledged(&self) -> Option<u64> {
+        self.frame.as_ref()?.acknowledged
     }
 
     /// A frame of this writer was read back. Returns when it was first appended, if it is the one on its way.
@@ -174,7 +180,7 @@ impl<E: Serialize> Window<E> {
     /// When [`Self::due`] may have something.
     pub fn deadline(&self, timing: &Timing) -> Option<Duration> {
         match &self.frame {
-            Some(frame) if frame.is_acknowledged => None,
+            Some(frame) if frame.acknowledged.is_some() => None,
             Some(frame) => Some(frame.again_at),
             None => Some(self.last_sent + timing.beat),
         }

@@ -15,7 +15,7 @@ use crate::{
 
 pub const SOON: Duration = Duration::from_mins(1);
 
-fn three(seed: u64, faults: Faults) -> World {
+pub fn three(seed: u64, faults: Faults) -> World {
     let mut world = World::new(seed, faults);
     for name in ["n1", "n2", "n3"] {
         world.start(name);

@@ -25,6 +25,9 @@ pub struct Names {
     /// Whether nothing more can be carried out, as where a receiver is full. Not a part of the tables.
     #[serde(skip)]
     pub is_full: bool,
+    /// Whether names that begin with `!` are refused, as by a program that judges otherwise. Not a part of the tables.
+    #[serde(skip)]
+    pub is_strict: bool,
 }
 
 impl Table for Names {
@@ -36,6 +39,7 @@ impl Table for Names {
 
     fn carry_out(&mut self, context: Context, entry: Change) -> u64 {
         match entry {
+            Change::Enter(_, name) if self.is_strict && name.starts_with('!') => 0,
             Change::Enter(session, name) => {
                 let bearer = (context.writer, session);
                 u64::from(*self.by_name.entry(name).or_insert(bearer) == bearer)
@@ -53,7 +57,7 @@ impl Table for Names {
     }
 
     fn found(&mut self, token: u64) {
-        *self = Self { token, ..Self::default() };
+        *self = Self { token, is_strict: self.is_strict, ..Self::default() };
     }
 
     fn encode(&self) -> Vec<u8> {
@@ -61,7 +65,7 @@ impl Table for Names {
     }
 
     fn decode(&mut self, bytes: &[u8]) -> bool {
-        postcard::from_bytes(bytes).map(|names| *self = names).is_ok()
+        postcard::from_bytes(bytes).map(|names| *self = Self { is_strict: self.is_strict, ..names }).is_ok()
     }
 
     fn fingerprint(&self) -> u64 {

@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod dice;
 mod faults;
 mod lag;
+mod lies;
 mod log;
 mod random;
 mod rules;

@@ -13,33 +13,12 @@ use arauto_cluster::{
     transfer::{Chunk, chunks},
 };
 
-use crate::log::{Change, Names};
+use crate::{
+    dice::Dice,
+    log::{Change, Names},
+};
 
 pub const STEP: Duration = Duration::from_millis(50);
-
-/// Numbers at random, the same for the same seed (xorshift).
-pub struct Dice(u64);
-
-impl Dice {
-    pub fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    fn roll(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    pub fn below(&mut self, end: u64) -> u64 {
-        self.roll() % end
-    }
-
-    fn chance(&mut self, percent: u64) -> bool {
-        self.below(100) < percent
-    }
-}
 
 /// The faults of the way between a node and the log, in percent.
 #[derive(Clone, Copy, Debug, Default)]
@@ -68,7 +47,11 @@ enum Delivery {
     Acknowledged(u64, u64),
     End,
     Chunk(Chunk),
+    Stored(u64),
 }
+
+/// Changes a frame to what a node is told of it.
+pub type Lie = fn(&[u8]) -> Vec<u8>;
 
 /// A node, and what is on its way to it.
 pub struct Place {
@@ -84,9 +67,13 @@ pub struct Place {
     pub serves: bool,
     pub holds: bool,
     pub cuts: Vec<(Duration, Reason)>,
+    /// The time up to which, at the newest cut, what clients had sent was carried out.
+    pub sure_until: Duration,
     pub ended: Option<End>,
     /// The names that its clients asked for, and were not cut since.
     pub asked: BTreeMap<u64, String>,
+    /// Changes what this node is told of the others' frames, unless it asks the leader.
+    pub lie: Option<Lie>,
 }
 
 pub struct World {
@@ -97,6 +84,12 @@ pub struct World {
     pub is_log_up: bool,
     /// How long after the one before each piece of a state arrives.
     pub chunk_pace: Duration,
+    /// Whether the leader answers what nodes want to compare.
+    pub is_leader_up: bool,
+    /// Positions that the leader was asked for.
+    pub verified: u64,
+    /// Whether nodes may differ for a while, because the log lies.
+    pub may_differ: bool,
     dice: RefCell<Dice>,
     sessions: u64,
     instances: u64,
@@ -111,6 +104,9 @@ impl World {
             faults,
             is_log_up: true,
             chunk_pace: Duration::ZERO,
+            is_leader_up: true,
+            verified: 0,
+            may_differ: false,
             dice: RefCell::new(Dice::new(seed)),
             sessions: 0,
             instances: seed.wrapping_mul(1_000_003),
@@ -152,8 +148,10 @@ impl World {
             serves: false,
             holds: false,
             cuts: Vec::new(),
+            sure_until: Duration::ZERO,
             ended: None,
             asked: BTreeMap::new(),
+            lie: None,
         });
         self.places.len() - 1
     }
@@ -172,6 +170,12 @@ impl World {
         assert!(self.places[place].node.append(change));
         self.places[place].asked.insert(session, name.to_owned());
         session
+    }
+
+    /// Takes the log's newest messages away from all, as a server does that loses what it had not written to disk.
+    pub fn rewind(&mut self, messages: usize) {
+        self.log.truncate(self.log.len() - messages);
+        self.may_differ = true;
     }
 
     pub fn connect(&mut self, place: usize, is_connected: bool) {
@@ -252,11 +256,19 @@ impl World {
         self.places[place].deliveries = later;
         for (_, delivery) in due {
             let now = self.at(place);
-            let Place { node, table, .. } = &mut self.places[place];
+            let stored = |position: u64| self.log.get(usize::try_from(position - 1).unwrap());
+            let stored = |position| stored(position).map(|(name, bytes, _)| (name.clone(), bytes.clone()));
+            let Place { node, table, lie, name: own, .. } = &mut self.places[place];
             match delivery {
                 Delivery::Tail(position) => {
-                    let (name, bytes, _) = self.log[usize::try_from(position - 1).unwrap()].clone();
+                    let Some((name, bytes)) = stored(position) else { continue };
+                    let bytes = lie.filter(|_| name != *own).map_or(bytes.clone(), |lie| lie(&bytes));
                     node.message(position, name, bytes, now, table);
+                }
+                Delivery::Stored(position) => {
+                    let stored = stored(position);
+                    let stored = stored.as_ref().map(|(name, bytes)| (name, &bytes[..]));
+                    node.verified(position, stored, now, table);
                 }
                 Delivery::Acknowledged(number, position) => node.acknowledged(number, position, now, table),
                 Delivery::Chunk(chunk) => node.chunk(chunk, now, table),
@@ -314,6 +326,12 @@ impl World {
                         }
                     }
                 }
+                Action::Verify(positions) if is_reachable && self.is_leader_up => {
+                    for position in positions {
+                        self.verified += 1;
+                        self.send(place, Delivery::Stored(position));
+                    }
+                }
                 Action::SendState { to, position, bytes } if is_reachable => {
                     let donor = self.places[place].node.instance();
                     for (chunk, number) in chunks(donor, position, &bytes).zip(1..) {
@@ -331,6 +349,7 @@ impl World {
                     let place = &mut self.places[place];
                     (place.serves, place.holds) = (false, false);
                     place.cuts.push((self.now, why));
+                    place.sure_until = place.node.ok();
                     // Each client leaves.
                     for session in std::mem::take(&mut place.asked).into_keys() {
                         place.node.append(Change::Leave(session));
@@ -341,7 +360,11 @@ impl World {
                     (place.ended, place.serves) = (Some(end), false);
                     place.asked.clear();
                 }
-                Action::Report(_) | Action::AskForEnd | Action::Fetch(_) | Action::SendState { .. } => {}
+                Action::Report(_)
+                | Action::AskForEnd
+                | Action::Fetch(_)
+                | Action::Verify(_)
+                | Action::SendState { .. } => {}
             }
         }
     }
@@ -349,7 +372,7 @@ impl World {
     /// All nodes with the state that are at one position have one table, and no node that serves lacks the state.
     fn check(&self, place: usize) {
         let Place { node, table, .. } = &self.places[place];
-        if !node.state().is_founded() {
+        if self.may_differ || !node.state().is_founded() {
             return;
         }
         let mine = node.state().checkpoint(table);

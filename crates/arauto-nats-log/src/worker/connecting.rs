@@ -75,7 +75,10 @@ pub async fn connect<D: FnMut(Report)>(
                 Command::AskForEnd => asks_for_end = true,
                 Command::ListenFor(instance) => listens_for = Some(instance),
                 // The program sends these again.
-                Command::Append(_) | Command::Fetch(_) | Command::SendState { .. } => {}
+                Command::Append(_)
+                | Command::Fetch(_)
+                | Command::Verify(_)
+                | Command::SendState { .. } => {}
             },
         }
     }

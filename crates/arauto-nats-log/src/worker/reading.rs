@@ -1,6 +1,6 @@
 //! Reads what comes from the server: the tail, the answers to requests, and the chunks of a state.
 
-use std::time::Instant;
+use std::{ops::RangeInclusive, time::Instant};
 
 use arauto_cluster::{NodeName, frame::MAX_FRAME_BYTES, transfer::Chunk};
 use async_nats::{Message as Received, StatusCode};
@@ -13,6 +13,9 @@ use crate::{
     report::{Message, Report, StateChunk},
     subjects::Reply,
 };
+
+/// Most messages that the leader is asked for by one command.
+const MAX_VERIFIED: usize = 64;
 
 impl<D: FnMut(Report)> Worker<D> {
     /// Reads a message of the tail: one that the server has stored, or one that another client has published there.
@@ -37,13 +40,23 @@ impl<D: FnMut(Report)> Worker<D> {
 
     /// Reports a message, if there is room.
     fn deliver(&mut self, position: u64, subject: &str, bytes: Vec<u8>) {
+        self.report_message(Report::Message, position, subject, bytes);
+    }
+
+    fn report_message(
+        &mut self,
+        report: impl FnOnce(Message) -> Report,
+        position: u64,
+        subject: &str,
+        bytes: Vec<u8>,
+    ) {
         let (node, bytes) = match self.subjects.writer(subject) {
             Some(node) => (node, bytes),
             None => (no_node(), Vec::new()),
         };
         match self.room.reserve(bytes.len()) {
             Some(reserved) => {
-                self.reports.report(Report::Message(Message { position, node, bytes, _reserved: reserved }));
+                self.reports.report(report(Message { position, node, bytes, _reserved: reserved }));
             }
             None => self.reports.warn(Warning::Lagging),
         }
@@ -84,6 +97,7 @@ impl<D: FnMut(Report)> Worker<D> {
             Reply::Bounds(position) => self.read_bounds(position, parse(bytes)),
             Reply::Direct(position) => self.read_from_replica(position, received),
             Reply::Leader(position) => self.read_from_leader(position, parse(bytes)),
+            Reply::Verify(position) => self.read_verified(position, parse(bytes)),
             Reply::Probe => {}
         }
     }
@@ -99,7 +113,8 @@ impl<D: FnMut(Report)> Worker<D> {
                 self.holes.end(position);
             }
             Reply::End | Reply::Check | Reply::Create => self.reports.warn(Warning::NoJetStream),
-            Reply::Probe => {}
+            // The node asks again.
+            Reply::Verify(_) | Reply::Probe => {}
         }
     }
 
@@ -132,6 +147,31 @@ impl<D: FnMut(Report)> Worker<D> {
             self.holes.end(position);
         }
         is_sent
+    }
+
+    /// Asks the leader for messages that the program wants to compare. What the client does not take is lost.
+    pub(super) fn verify(&mut self, positions: RangeInclusive<u64>) {
+        for position in positions.take(MAX_VERIFIED) {
+            let question = format!(r#"{{"seq":{position}}}"#);
+            self.publish(self.subjects.api("STREAM.MSG.GET"), Some(Reply::Verify(position)), question);
+        }
+    }
+
+    /// Reads a message as the leader has it, which the program wants to compare.
+    fn read_verified(&mut self, position: u64, answer: Option<LeaderAnswer>) {
+        let Some(LeaderAnswer { error, message }) = answer else { return };
+        match (error, message) {
+            (Some(error), _) if error.number == MESSAGE_NOT_FOUND => {
+                self.reports.report(Report::Absent { position });
+            }
+            (Some(error), _) => self.heed_stream_error(error),
+            (None, Some(message)) if message.seq == position => {
+                if let Some(bytes) = message.bytes() {
+                    self.report_message(Report::Verified, position, &message.subject, bytes);
+                }
+            }
+            (None, _) => {}
+        }
     }
 
     /// Reads a message as a replica has it. The leader says what is true if the replica lags behind, or if the message

@@ -157,6 +157,7 @@ impl Member {
                 Action::AskForEnd => Command::AskForEnd,
                 Action::Append(frame) => Command::Append(frame),
                 Action::Fetch(positions) => Command::Fetch(positions),
+                Action::Verify(positions) => Command::Verify(positions),
                 Action::SendState { to, position, bytes } => {
                     Command::SendState { to, donor: instance, position, bytes }
                 }
@@ -234,4 +235,31 @@ fn nodes_whose_stream_is_deleted_begin_a_new_cluster() {
     assert!(world.members.iter().all(|member| member.cuts == [Reason::Gap]), "{}", world.picture());
     world.members[1].node.append(2);
     world.until("a name", |members| agree(members, [2]));
+}
+
+#[needs("nats-server")]
+#[test]
+fn nodes_whose_server_lost_its_newest_messages_begin_again() {
+    let mut server = Server::start("");
+    let mut world = World::new(&server);
+    world.start("n1");
+    world.until("a cluster of one", |members| agree(members, []));
+    world.start("n2");
+    world.members[0].node.append(1);
+    world.until("a cluster of two", |members| agree(members, [1]));
+    server.kill();
+    let older = server.copy_store();
+    server.restart();
+    world.members[1].node.append(2);
+    world.until("another name", |members| agree(members, [1, 2]));
+    let token = world.members[0].node.state().token();
+    server.kill();
+    server.replace_store(&older);
+    server.restart();
+    world.until("another cluster", |members| {
+        agree(members, []) && members.iter().all(|member| member.node.state().token() != token)
+    });
+    assert!(world.members.iter().all(|member| member.cuts == [Reason::Differs]), "{}", world.picture());
+    world.members[1].node.append(3);
+    world.until("a name", |members| agree(members, [3]));
 }

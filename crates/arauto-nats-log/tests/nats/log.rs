@@ -125,6 +125,28 @@ fn messages_that_are_gone_are_a_gap() {
 
 #[needs("nats-server")]
 #[test]
+fn the_leader_tells_what_it_has_and_what_it_has_not() {
+    let server = Server::start("");
+    let mut node = Node::join(options(&server));
+    for number in 1..=3 {
+        node.append(number, 64);
+        node.acknowledgement();
+    }
+    node.send(Command::Verify(2..=4));
+    for position in 2..=3 {
+        let stored = node.wait("a stored message", |report| match report {
+            Report::Verified(message) => Some(message.into_parts()),
+            _ => None,
+        });
+        assert_eq!(stored, (position, "n1".parse().expect("a name"), frame(position, 64)));
+    }
+    node.wait("word of a message that is not there", |report| {
+        matches!(report, Report::Absent { position: 4 }).then_some(())
+    });
+}
+
+#[needs("nats-server")]
+#[test]
 fn an_old_log_is_only_called_old_once_it_has_stood_still() {
     let server = Server::start("");
     let mut writer = Node::join(options(&server));

@@ -97,6 +97,20 @@ impl Server {
         (self.child, _) = spawn(self.folder.path(), self.port);
     }
 
+    /// Copies the store of a killed server to a folder.
+    pub fn copy_store(&self) -> TempDir {
+        let copy = tempfile::tempdir().expect("a folder");
+        copy_folder(&self.folder.path().join("store"), &copy.path().join("store"));
+        copy
+    }
+
+    /// Gives a killed server the store of an earlier copy.
+    pub fn replace_store(&self, copy: &TempDir) {
+        let store = self.folder.path().join("store");
+        std::fs::remove_dir_all(&store).expect("the store");
+        copy_folder(&copy.path().join("store"), &store);
+    }
+
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).expect("a process");
@@ -114,6 +128,19 @@ impl Drop for Server {
 pub fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("an address").port()
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            copy_folder(&from, &to);
+        } else {
+            std::fs::copy(&from, &to).expect("a file");
+        }
+    }
 }
 
 fn configure(folder: &Path, settings: &str) {

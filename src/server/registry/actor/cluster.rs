@@ -185,6 +185,7 @@ impl Registry {
             Action::AskForEnd => seat.ask(&self.log, Command::AskForEnd),
             Action::Append(bytes) => seat.ask(&self.log, Command::Append(bytes)),
             Action::Fetch(positions) => seat.ask(&self.log, Command::Fetch(positions)),
+            Action::Verify(positions) => seat.ask(&self.log, Command::Verify(positions)),
             Action::SendState { to, position, bytes } => {
                 let donor = seat.node.instance();
                 seat.ask(&self.log, Command::SendState { to, donor, position, bytes });
@@ -194,15 +195,8 @@ impl Registry {
                 info!(self.log, "serving as a node of the cluster"; "instance" => %seat.node.instance());
                 self.exit_guard.report(SupervisorEvent::Serving);
             }
-            Action::Hold => {
-                let (position, newest) = (seat.node.state().position(), seat.node.newest());
-                let waits_for_room = seat.node.has_next();
-                warn!(
-                    self.log, "holding: the cluster's log does not answer";
-                    "position" => position, "newest" => newest, "waits_for_room" => waits_for_room
-                );
-            }
-            Action::GoOn => info!(self.log, "going on: the cluster's log answers again"),
+            Action::Hold => self.report_hold(),
+            Action::GoOn => info!(self.log, "going on: this node is sure of its place again"),
             Action::Cut(why) => self.cut(why),
             Action::Stop(end) => self.stop(end),
             Action::Report(event) => self.report_event(&event),

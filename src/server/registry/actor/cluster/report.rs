@@ -39,6 +39,21 @@ impl NodeNames {
 }
 
 impl Registry {
+    /// Writes to the log that nothing is read from clients, and why.
+    pub(super) fn report_hold(&self) {
+        let Some(seat) = &self.seat else { return };
+        let position = seat.node.state().position();
+        if seat.node.is_in_doubt() {
+            warn!(self.log, "holding: another node has read another log"; "position" => position);
+        } else {
+            let (newest, waits_for_room) = (seat.node.newest(), seat.node.has_next());
+            warn!(
+                self.log, "holding: the cluster's log does not answer";
+                "position" => position, "newest" => newest, "waits_for_room" => waits_for_room
+            );
+        }
+    }
+
     /// Writes a change of the cluster to the log, and counts it.
     pub(super) fn report_event(&mut self, event: &Event) {
         let Some(seat) = &mut self.seat else { return };
