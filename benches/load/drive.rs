@@ -60,7 +60,12 @@ struct Client {
 impl Clients {
     /// Joins the clients one after the other.
     pub fn join(server: &Server, load: Load) -> Result<Self> {
-        let wire = server.wire();
+        Self::join_spread(&[server], load)
+    }
+
+    /// Joins the clients one after the other, each at the next of these servers.
+    pub fn join_spread(servers: &[&Server], load: Load) -> Result<Self> {
+        let wire = servers[0].wire();
         let members_send = load.senders > 1 && wire.receivers_can_send();
         let further = if members_send { 0 } else { load.senders };
         let poll = Poll::new()?;
@@ -68,7 +73,7 @@ impl Clients {
         let first_sender = if members_send { 0 } else { load.receivers };
         let senders = first_sender..first_sender + load.senders;
         for number in 0..load.receivers + further {
-            let stream = join(server, number, number < load.receivers)
+            let stream = join(servers[number % servers.len()], number, number < load.receivers)
                 .with_context(|| format!("client {number} cannot join"))?;
             // Resets the connection at close, so that its port is free at once and not after minutes.
             SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;

@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand};
 use experiments::Experiment;
 use servers::Kind;
 
+mod cluster;
 mod datagrams;
 mod drive;
 mod experiments;
@@ -72,6 +73,8 @@ enum What {
         #[arg(long)]
         program: Option<PathBuf>,
     },
+    /// Latency, CPU time, joins and the return of clients, without a cluster and with one and three nodes
+    Cluster,
     /// A datagram of audio to 500 listeners, beside a bare `sendto()`
     Datagrams,
     /// The bare server that others are compared with; runs until it is killed
@@ -108,6 +111,7 @@ fn main() -> Result<()> {
         }
         What::Storms => return storms::measure(&args.workers, args.rounds.get()),
         What::SlowReaders { program } => return slow_readers::measure(program, args.rounds.get()),
+        What::Cluster => return cluster::measure(args.rounds.get()),
         What::Datagrams => return datagrams::measure(args.rounds.get()),
         What::Memory | What::Floor { .. } | What::FloorOfDatagrams { .. } => {
             return memory::measure(&args.workers);

@@ -44,9 +44,11 @@ impl Kind {
     /// Arauto with audio.
     pub const RELAY: Self = Self { wire: Wire::Arauto, workers: Some(1), is_of_sound: true };
 
+    /// NATS.
+    pub const NATS: Self = Self { wire: Wire::Nats, ..Self::FLOOR };
+
     /// Servers of other projects.
-    pub const PEERS: [Self; 2] =
-        [Self { wire: Wire::Redis, ..Self::FLOOR }, Self { wire: Wire::Nats, ..Self::FLOOR }];
+    pub const PEERS: [Self; 2] = [Self { wire: Wire::Redis, ..Self::FLOOR }, Self::NATS];
 
     /// Arauto, the subject of the measurements.
     pub fn arauto(workers: usize) -> Self {
@@ -146,9 +148,15 @@ pub struct Server {
 impl Server {
     /// Starts a server with room for messages of `size` bytes of DATA, and waits until it listens.
     pub fn start(kind: Kind, size: usize) -> Result<Self> {
+        Self::start_with(kind, size, |_| {})
+    }
+
+    /// As [`Self::start`], with more settings.
+    pub fn start_with(kind: Kind, size: usize, configure: impl FnOnce(&mut Command)) -> Result<Self> {
         // A port that was free a moment ago: not all of these servers report a port that they chose.
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let mut command = kind.command(port, size)?;
+        configure(&mut command);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().with_context(|| format!("{kind} does not start"))?;
         let mut server = Self { kind, child, port };

@@ -122,8 +122,8 @@ fn masked(text: &str) -> Vec<u8> {
     frame
 }
 
-/// All names have the same length, so that all messages do.
-fn member(number: usize) -> String {
+/// The name of a client. All names have the same length, so that all messages do.
+pub fn member(number: usize) -> String {
     format!("m{number:05}")
 }
 

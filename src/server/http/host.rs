@@ -51,12 +51,17 @@ pub fn judge<'a>(headers: &HeaderMap, names: impl IntoIterator<Item = &'a str>) 
 /// Checks a request by its `Host` alone. That is enough for files: they hold nothing that is not public, and browsers
 /// send `Origin` with scripts of the page itself.
 ///
+/// A request without `Host` is a program's, such as a balancer's health check by HTTP/1.0: every browser sends it.
+///
 /// # Errors
-/// If `Host` is missing or names another server.
+/// If `Host` names another server.
 pub fn judge_host<'a>(
     headers: &HeaderMap,
     names: impl IntoIterator<Item = &'a str>,
 ) -> Result<(), ForeignPage> {
+    if !headers.contains_key(header::HOST) {
+        return Ok(());
+    }
     let host = text(headers, header::HOST).ok_or(ForeignPage::Host)?;
     is_ours(host, names).then_some(()).ok_or(ForeignPage::Host)
 }

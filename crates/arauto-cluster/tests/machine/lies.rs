@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use arauto_cluster::{Body, Checkpoint, Entry, Frame, frame::Content, node::Reason};
+use arauto_cluster::{Body, Checkpoint, Entry, Frame, Table, frame::Content, node::Reason, table::Context};
 
 use crate::{
     faults::{SOON, three, three_with_ana},
     log::Change,
-    world::{NONE, STEP, World},
+    world::{Lie, NONE, STEP, World},
 };
 
 /// Time within which a difference is found and decided.
-const DECIDED: Duration = Duration::from_secs(4);
+const DECIDED: Duration = Duration::from_secs(5);
 
 /// A frame with this done to its body. What is no such frame stays.
 fn with_body(bytes: &[u8], change: impl FnOnce(&mut Body<Change>)) -> Vec<u8> {
@@ -39,11 +39,20 @@ fn without_progress(bytes: &[u8]) -> Vec<u8> {
     with_body(bytes, |body| body.checkpoint = Checkpoint::default())
 }
 
+/// No frame, in place of one with the name `bob`: as if the node had skipped it.
+fn skipped(bytes: &[u8]) -> Vec<u8> {
+    if renamed(bytes) == bytes { bytes.to_vec() } else { Vec::new() }
+}
+
 /// Has a client of the first node enter a name, of which these places are told otherwise.
 fn lie_to(world: &mut World, places: &[usize]) {
+    tell(world, places, renamed);
+}
+
+fn tell(world: &mut World, places: &[usize], lie: Lie) {
     world.may_differ = true;
     for place in places {
-        world.places[*place].lie = Some(renamed);
+        world.places[*place].lie = Some(lie);
     }
     world.enter(0, "bob");
 }
@@ -54,9 +63,9 @@ fn cuts(world: &World) -> Vec<Vec<Reason>> {
 
 #[test]
 fn a_node_that_was_told_something_else_begins_again_and_nobody_else_is_cut() {
-    for liar in [1, 2] {
+    for (liar, lie) in [(1, renamed as Lie), (2, renamed), (1, skipped), (2, skipped)] {
         let mut world = three(20, NONE);
-        lie_to(&mut world, &[liar]);
+        tell(&mut world, &[liar], lie);
         let time = world.until(SOON, "a cut", |world| !world.places[liar].cuts.is_empty());
         assert!(time < DECIDED, "{time:?}");
         world.until(SOON, "all to serve with one name", |world| world.all_serve() && world.know(&["bob"]));
@@ -134,6 +143,38 @@ fn of_nodes_that_judge_differently_those_in_the_minority_begin_again() {
             assert!(is_told, "its clients learn since when their lines may be lost");
         }
     }
+}
+
+#[test]
+fn a_node_that_carries_out_what_it_has_not_read_back_is_found() {
+    for seed in 0..20 {
+        let mut world = three(seed, NONE);
+        world.may_differ = true;
+        let place = &mut world.places[1];
+        let context = Context { writer: place.node.instance(), position: 0, time: 0 };
+        place.table.carry_out(context, Change::Enter(1, "eve".to_owned()));
+        let time = world.until(SOON, "a cut", |world| !world.places[1].cuts.is_empty());
+        assert!(time < DECIDED, "{time:?}");
+        world.until(SOON, "all to serve without the name", |world| world.all_serve() && world.know(&[]));
+        assert!(cuts(&world)[0].is_empty() && cuts(&world)[2].is_empty(), "{}", world.picture());
+    }
+}
+
+#[test]
+fn a_node_whose_frame_is_appended_again_under_another_number_is_found() {
+    let mut world = three_with_ana(33);
+    // The client of the log's server has sent it twice, and has counted.
+    world.enter(0, "bob");
+    let before = world.log.len();
+    world.until(SOON, "the frame", |world| {
+        world.log.len() > before && world.log.last().unwrap().0.as_str() == "n1"
+    });
+    let mut frame = Frame::<Change>::decode(&world.log.last().unwrap().1).unwrap();
+    frame.number += 1;
+    world.store(0, frame.encode().unwrap());
+    world.until(SOON, "a cut", |world| !world.places[0].cuts.is_empty());
+    assert_eq!(cuts(&world), [vec![Reason::Forged], vec![], vec![]]);
+    world.until(SOON, "all to serve", |world| world.all_serve() && world.know(&["ana"]));
 }
 
 #[test]
