@@ -72,7 +72,9 @@ impl Asked {
 /// The outcome of an answer of the leader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compared {
-    /// The leader has the message that this node has read, or was not asked.
+    /// The leader was not asked for this position.
+    NotAsked,
+    /// The leader has the message that this node has read, or this node does not remember what it has read there.
     Same,
     /// The leader has another message there, or none.
     Different,
@@ -119,9 +121,9 @@ impl Verification {
 
     /// Takes an answer of the leader: the message at a position, or none.
     pub fn compare(&mut self, position: u64, stored: Option<(&NodeName, &[u8])>, now: Duration) -> Compared {
-        let Some(asked) = &mut self.asked else { return Compared::Same };
+        let Some(asked) = &mut self.asked else { return Compared::NotAsked };
         if !asked.unanswered.remove(&position) {
-            return Compared::Same;
+            return Compared::NotAsked;
         }
         let is_same = match (stored, self.record.at(position)) {
             (Some((node, bytes)), Some(hash)) => hash == hash_of(node, bytes),
@@ -242,7 +244,7 @@ mod tests {
         for stored in [Some(4), None] {
             let mut verification = read(1..=5);
             verification.ask(5..=5, NOW);
-            assert_eq!(answer(&mut verification, 4, None), Compared::Same, "not asked for");
+            assert_eq!(answer(&mut verification, 4, None), Compared::NotAsked);
             assert_eq!(answer(&mut verification, 5, stored), Compared::Different);
         }
         let verification = read(1..=5);

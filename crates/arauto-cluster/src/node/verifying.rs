@@ -23,8 +23,12 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
         table: &impl Table<Entry = E>,
     ) {
         let is_lost = stored.is_none() && self.window.acknowledged() == Some(position);
-        let compared = self.verification.compare(position, stored, now.boot);
-        if self.has_state() && (is_lost || compared == Compared::Different) {
+        let differs = match self.verification.compare(position, stored, now.boot) {
+            Compared::NotAsked => false,
+            Compared::Same => is_lost,
+            Compared::Different => true,
+        };
+        if differs && self.has_state() {
             self.begin_again(Some(Reason::Differs), now);
         }
         self.tick(now, table);
