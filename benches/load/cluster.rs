@@ -118,7 +118,8 @@ pub fn measure(rounds: usize) -> Result<()> {
 
 /// The median of a broadcast's way back to its sender, in µs.
 fn latency(cluster: &Cluster) -> Result<f64> {
-    let stream = drive::join(&cluster.nodes[0], 1, true)?;
+    // Not a name that joins later.
+    let stream = drive::join(&cluster.nodes[0], usize::from(JOINS), true)?;
     let mut answers = BufReader::new(stream.try_clone()?);
     let mut line = String::new();
     median_of(|| {
@@ -144,8 +145,8 @@ fn bare_latency(nats: &Server) -> Result<f64> {
     let made = message(&mut answers)?;
     ensure!(!made.contains("\"error\""), "no stream: {made}");
     (&stream).write_all(b"SUB bare.tail 2\r\n")?;
-    // About as long as the frame of a short broadcast.
-    let frame = format!("PUB bare.log 128\r\n{}\r\n", "x".repeat(128));
+    // About as long as the frame of a short broadcast, and acknowledged as that is.
+    let frame = format!("PUB bare.log bare.ack 128\r\n{}\r\n", "x".repeat(128));
     median_of(|| {
         (&stream).write_all(frame.as_bytes())?;
         message(&mut answers).map(drop)
@@ -168,7 +169,7 @@ fn message(answers: &mut impl BufRead) -> Result<String> {
     }
 }
 
-/// The median time of something that is done again and again, in µs.
+/// The median duration of [`ROUND_TRIPS`] calls, in µs.
 fn median_of(mut act: impl FnMut() -> Result<()>) -> Result<f64> {
     let mut times = Vec::with_capacity(ROUND_TRIPS);
     for _ in 0..ROUND_TRIPS {

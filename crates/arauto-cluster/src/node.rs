@@ -43,6 +43,7 @@ pub use action::{Action, End, Reason};
 pub use ahead::{MAX_AHEAD_BYTES, MAX_FETCHED};
 pub use lag::MAX_LAG_BYTES;
 pub use timing::{MAX_CLOCK_DIFFERENCE, Now, Timing};
+pub use verification::Stored;
 
 use ahead::Ahead;
 use lag::ReadBytes;
@@ -114,6 +115,8 @@ pub struct Node<E> {
     liveness: Liveness,
     read_bytes: ReadBytes,
     verification: Verification,
+    /// How often this node has begun again because it differed, and when it last did.
+    differed: Option<(u32, Duration)>,
     is_connected: bool,
     /// When the newest own frame that came back was first appended.
     ok: Duration,
@@ -142,6 +145,7 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
             liveness: Liveness::default(),
             read_bytes: ReadBytes::default(),
             verification: Verification::default(),
+            differed: None,
             is_connected: true,
             ok: now.boot,
             sign_of_life: now.boot,
@@ -231,7 +235,7 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
         if is_connected && !self.is_connected {
             // The frame on its way was probably lost with the connection.
             self.window.retry(now, &self.config.timing);
-            self.verify_newest(now);
+            self.verify_newest();
         }
         self.is_connected = is_connected;
         self.tick(now, table);
@@ -264,7 +268,7 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
         now: Now,
         table: &mut impl Table<Entry = E>,
     ) {
-        self.compare_with_read(position, &node, &bytes, now);
+        self.compare_with_read(position, &node, &bytes);
         self.ahead.keep(self.state.position(), position, node, bytes);
         self.read(now, table);
         self.receive(now);

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use arauto_cluster::{
     Instance, NodeName, Table,
-    node::{Node, Now},
+    node::{Node, Now, Stored},
     transfer::Chunk,
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -44,6 +44,8 @@ pub enum Report {
     Absent {
         /// The position.
         position: u64,
+        /// The position of the oldest message.
+        first: u64,
     },
     /// The stream has stored a frame.
     Acknowledged {
@@ -97,9 +99,11 @@ impl Report {
             }
             Self::Verified(message) => {
                 let (position, writer, bytes) = message.into_parts();
-                node.verified(position, Some((&writer, &bytes)), now, table);
+                node.verified(position, Stored::Message(&writer, &bytes), now, table);
             }
-            Self::Absent { position } => node.verified(position, None, now, table),
+            Self::Absent { position, first } => {
+                node.verified(position, Stored::Absent { first }, now, table);
+            }
             // The numbers of an earlier instance are others.
             Self::Acknowledged { instance, number, position } if instance == node.instance() => {
                 node.acknowledged(number, position, now, table);

@@ -41,6 +41,8 @@ pub enum Reply {
     Leader(u64),
     /// As [`Self::Leader`], of a message that the program wants to compare.
     Verify(u64),
+    /// `STREAM.INFO`, because the leader has no message to compare at this position.
+    VerifyBounds(u64),
     /// A request that is made only to see whether it is permitted.
     Probe,
 }
@@ -123,6 +125,7 @@ impl Subjects {
             Reply::Direct(position) => format!("{inbox}.direct.{position}"),
             Reply::Leader(position) => format!("{inbox}.leader.{position}"),
             Reply::Verify(position) => format!("{inbox}.verify.{position}"),
+            Reply::VerifyBounds(position) => format!("{inbox}.verify-bounds.{position}"),
             Reply::Probe => format!("{inbox}.probe"),
         }
     }
@@ -144,6 +147,7 @@ impl Subjects {
             ("direct", Some(position), None, None) => Reply::Direct(position.parse().ok()?),
             ("leader", Some(position), None, None) => Reply::Leader(position.parse().ok()?),
             ("verify", Some(position), None, None) => Reply::Verify(position.parse().ok()?),
+            ("verify-bounds", Some(position), None, None) => Reply::VerifyBounds(position.parse().ok()?),
             _ => return None,
         };
         Some(reply)
@@ -189,6 +193,7 @@ mod tests {
             Reply::Direct(2),
             Reply::Leader(3),
             Reply::Verify(4),
+            Reply::VerifyBounds(5),
             Reply::Probe,
         ];
         for reply in replies {

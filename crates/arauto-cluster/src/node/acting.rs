@@ -29,9 +29,9 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
         }
         deadlines.extend(self.fetching.map(|(_, again_at)| again_at));
         deadlines.extend(self.verification.deadline());
-        deadlines.extend(self.verification.proven().map(|proven| proven + 2 * timing.beat));
         if let Some(doubt) = self.verification.doubt() {
-            deadlines.push(doubt + timing.patience);
+            deadlines.push(doubt.since + timing.patience);
+            deadlines.extend(doubt.proven.map(|proven| proven + 2 * timing.beat));
         }
         let after = deadlines.into_iter().filter(|deadline| *deadline > now.boot);
         after.min().or(Some(now.boot + timing.beat))
@@ -62,7 +62,7 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
         self.judge_differences(now);
         if since_ok >= timing.hold && matches!(self.stage, Stage::Ready { holds: false, .. }) {
             self.hold();
-            self.verify_newest(now);
+            self.verify_newest();
         }
         match &mut self.stage {
             Stage::Ready { serves, .. } => {
@@ -70,7 +70,7 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
                 if since_ok >= limit && *serves {
                     *serves = false;
                     self.actions.push(Action::Cut(Reason::LostTouch));
-                    self.verify_newest(now);
+                    self.verify_newest();
                 }
                 if since_ok < timing.hold {
                     for (instance, number) in self.liveness.lost(self.instance, &timing, now.boot) {
@@ -90,13 +90,17 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
             {
                 self.found(self.ahead.newest().max(self.state.position()), now);
             }
-            // The log does not begin where it was thought to.
+            // The founding does not stand where it was to.
             Stage::Founding { .. } if self.is_connected && since_ok >= timing.found => {
                 self.begin_again(None, now);
             }
             Stage::Founding { bytes, again_at, .. } if self.is_connected && now.boot >= *again_at => {
                 *again_at = now.boot + timing.resend;
                 self.actions.push(Action::Append(bytes.clone()));
+            }
+            // The log may have lost its Hello, so that nobody knows it.
+            Stage::CatchingUp { .. } if self.is_connected && since_ok >= timing.patience => {
+                self.begin_again(None, now);
             }
             // The others may have given it up, which it cannot see without the state.
             Stage::Joining { again_at, hellos: MAX_HELLOS, .. } if now.boot >= *again_at => {
@@ -201,15 +205,17 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
         if let (Stage::Ready { serves: true, .. }, Some(why)) = (&self.stage, why) {
             self.actions.push(Action::Cut(why));
         }
-        // The others may have judged what clients sent since the two last agreed otherwise.
-        let agreed = self.verification.doubt().map(|doubt| doubt.saturating_sub(2 * self.config.timing.beat));
-        self.ok = agreed.map_or(self.ok, |agreed| self.ok.min(agreed));
+        // The other nodes may have carried out differently what clients sent since.
+        let agreed_until = self.verification.doubt().map(|doubt| doubt.agreed_until);
+        self.ok = agreed_until.map_or(self.ok, |agreed_until| self.ok.min(agreed_until));
+        let pause =
+            if why == Some(Reason::Differs) { self.pause_after_difference(now) } else { Duration::ZERO };
         self.next_instance();
         self.window.reset(now);
         // The log may have lost what was heard of.
         (self.ahead, self.received) = (Ahead::default(), 0);
         self.verification.clear();
-        self.stage = Stage::Asking { again_at: now.boot };
+        self.stage = Stage::Asking { again_at: now.boot + pause };
     }
 
     /// Ends the node. If it was to end, the program tells its clients so itself.

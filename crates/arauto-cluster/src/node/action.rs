@@ -48,7 +48,7 @@ pub enum Reason {
     Gap,
     /// Another program writes as this instance.
     Forged,
-    /// The log has other messages than this node has read, or most nodes judge them otherwise.
+    /// The log has other messages than this node has read, or most nodes came to another result with them.
     Differs,
 }
 

@@ -85,7 +85,7 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
         let verdict = self.state.read(Message { position, node, bytes }, table, &mut events);
         self.void_frames += u64::from(has_state && matches!(verdict, Verdict::Void(_)));
         if has_state {
-            self.verification.note(position, node, bytes);
+            self.verification.note(position, node, bytes, now.boot);
         }
         if let Stage::Joining { .. } | Stage::Founding { .. } = self.stage {
             self.watch_log(position, head, verdict, now);

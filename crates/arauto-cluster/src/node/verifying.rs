@@ -1,40 +1,54 @@
 //! The actions of a node if nodes have read or judged the log differently, or if the log's server may have lost messages.
 //!
 //! The log's leader says what is true. A node that has read something else begins again. If two nodes have both read what
-//! the leader has, and their tables differ still, one of them judges wrongly: nodes that agree with more than half of all
-//! give up the others, and the others begin again. Until that is decided, a node holds, and disconnects nobody.
+//! the leader has, and their tables differ still, one of them judges wrongly: nodes that agree with more than half of those
+//! that are heard give up the others, and the others begin again. Until that is decided, a node holds, and disconnects
+//! nobody.
+
+use std::time::Duration;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Action, Node, Now, Reason, Stage, verification::Compared};
+use super::{
+    Action, Node, Now, Reason, Stage,
+    verification::{Compared, Doubt, Stored},
+};
 use crate::{
     frame::{Entry, Instance},
     node_name::NodeName,
     table::Table,
 };
 
+/// Time after which a difference is forgotten.
+const FORGIVEN_AFTER: Duration = Duration::from_mins(10);
+
+/// How often the pause before joining again doubles.
+const MAX_PAUSE_DOUBLINGS: u32 = 6;
+
 impl<E: Serialize + DeserializeOwned> Node<E> {
-    /// The answer to [`Action::Verify`] for one position: the message that the log's leader has there, or none.
-    pub fn verified(
-        &mut self,
-        position: u64,
-        stored: Option<(&NodeName, &[u8])>,
-        now: Now,
-        table: &impl Table<Entry = E>,
-    ) {
-        let is_lost = stored.is_none() && self.window.acknowledged() == Some(position);
-        let differs = match self.verification.compare(position, stored, now.boot) {
+    /// The answer to [`Action::Verify`] for one position.
+    pub fn verified(&mut self, position: u64, stored: Stored<'_>, now: Now, table: &impl Table<Entry = E>) {
+        let is_own = |frame: &[u8]| match stored {
+            Stored::Message(node, bytes) => *node == self.config.name && bytes == frame,
+            Stored::Absent { .. } => false,
+        };
+        let is_lost = self.window.acknowledged_at(position).is_some_and(|frame| !is_own(frame));
+        let differs = match self.verification.compare(position, stored) {
             Compared::NotAsked => false,
             Compared::Same => is_lost,
             Compared::Different => true,
         };
         if differs && self.has_state() {
+            if let Some(read_at) = self.verification.read_at(position) {
+                // What stands there was sent at most a moment before it was read.
+                self.ok = self.ok.min(read_at.saturating_sub(self.config.timing.beat));
+            }
             self.begin_again(Some(Reason::Differs), now);
         }
         self.tick(now, table);
     }
 
-    /// Whether it is open which of the nodes that differ is right.
+    /// Whether a disagreement with another node is not settled.
     #[must_use]
     pub fn is_in_doubt(&self) -> bool {
         self.verification.doubt().is_some()
@@ -42,37 +56,41 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
 
     /// Has the leader compare the newest message that this node has read, and this node's frame that was acknowledged and
     /// has not come back: the log's server may have lost them.
-    pub(super) fn verify_newest(&mut self, now: Now) {
-        if !self.has_state() {
-            return;
-        }
-        let newest = self.state.position();
-        self.verification.ask(newest..=newest, now.boot);
-        if let Some(acknowledged) = self.window.acknowledged().filter(|position| *position > newest) {
-            self.verification.ask(acknowledged..=acknowledged, now.boot);
+    pub(super) fn verify_newest(&mut self) {
+        if self.has_state() {
+            self.verification.ask(self.state.position());
+            if let Some(acknowledged) = self.window.acknowledged() {
+                self.verification.ask(acknowledged);
+            }
         }
     }
 
     /// Compares a message that has come with the one that was read at its position. Another message there is a sign that
     /// the log was changed.
-    pub(super) fn compare_with_read(&mut self, position: u64, node: &NodeName, bytes: &[u8], now: Now) {
+    pub(super) fn compare_with_read(&mut self, position: u64, node: &NodeName, bytes: &[u8]) {
         if self.has_state() && self.verification.contradicts(position, node, bytes) {
-            self.verification.ask(position..=position, now.boot);
+            self.verification.ask(position);
         }
     }
 
     /// Another node has read or judged something up to this position otherwise than this one.
     pub(super) fn heed_difference(&mut self, instance: Instance, position: u64, now: Now) {
+        let Some(other) = self.state.instances().get(instance) else { return };
         if instance == self.instance || !self.has_state() {
             return;
         }
-        if self.verification.note_difference(instance, now.boot) {
+        let beat = self.config.timing.beat;
+        let agreed = self.state.agreed_with(instance).max(other.joined);
+        let position = position.min(self.state.position());
+        let agreed_until = match self.verification.read_at(agreed + 1) {
+            Some(read_at) => read_at.saturating_sub(beat),
+            None => now.boot.saturating_sub(2 * beat),
+        };
+        let doubt = Doubt { since: now.boot, position, agreed_until, proven: None };
+        if self.verification.note_difference(instance, doubt) {
             self.hold();
-            let last = position.min(self.state.position());
-            self.verification.ask(self.state.agreed_with(instance) + 1..=last, now.boot);
-        } else if !self.is_in_doubt()
-            && let Some(other) = self.state.instances().get(instance)
-        {
+            self.verification.ask_for_read(agreed + 1..=position);
+        } else if !self.is_in_doubt() {
             // This node was proven right, and the other one lives on.
             self.window.push(Entry::Reap(instance, other.number));
         }
@@ -84,48 +102,65 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
         self.verification
             .retain_differing(|instance| instances.get(instance).is_some_and(|other| other.is_ready));
         let Some(doubt) = self.verification.doubt() else { return };
-        if self.verification.is_asking() {
-            if now.boot >= doubt + self.config.timing.patience {
-                self.begin_again(Some(Reason::Differs), now);
+        let (beat, is_over) =
+            (self.config.timing.beat, now.boot >= doubt.since + self.config.timing.patience);
+        // While the log stands still, nobody is heard.
+        let is_log_alive = self.is_connected && now.boot.saturating_sub(self.ok) < 2 * beat;
+        if self.verification.is_asking() || !is_log_alive {
+            if self.verification.is_asking() && is_over {
+                return self.begin_again(Some(Reason::Differs), now);
             }
-            return;
+            return self.verification.set_proven(None);
         }
+        let Some(proven) = doubt.proven else { return self.verification.set_proven(Some(now.boot)) };
         // Nodes that were told something else begin again meanwhile, and are heard no more.
-        let proven = self.verification.note_proven(now.boot);
-        if now.boot < proven + 2 * self.config.timing.beat {
+        if now.boot < proven + 2 * beat {
             return;
         }
-        if self.is_with_most(now) {
-            self.verification.end_doubt();
-            self.release(now);
-        } else {
-            self.begin_again(Some(Reason::Differs), now);
+        match self.is_with_most(now) {
+            Some(true) => {
+                self.verification.end_doubt();
+                self.release(now);
+            }
+            None if !is_over => {}
+            Some(false) | None => self.begin_again(Some(Reason::Differs), now),
         }
     }
 
     /// Whether more than half of the nodes that are heard agree with this one, which is one of them. Of two halves, that of
-    /// the node which joined first counts as more.
-    fn is_with_most(&self, now: Now) -> bool {
-        let agrees = |instance| !self.verification.is_differing(instance);
+    /// the node which joined first counts as more. `None` while some have not shown whether they agree.
+    fn is_with_most(&self, now: Now) -> Option<bool> {
+        let disputed = self.verification.doubt()?.position;
         let within = self.config.timing.beat * 3 / 2;
-        let is_heard = |instance| self.liveness.is_heard(instance, within, now.boot);
-        let mut heard: Vec<(u64, Instance)> = self
-            .state
-            .instances()
-            .iter()
-            .filter(|(instance, other)| other.is_ready && (*instance == self.instance || is_heard(*instance)))
-            .map(|(instance, other)| (other.joined, instance))
-            .collect();
-        heard.sort_unstable();
-        let agreeing = heard.iter().filter(|(_, instance)| agrees(*instance)).count();
-        let is_first_with_this = heard.first().is_some_and(|(_, first)| agrees(*first));
-        2 * agreeing > heard.len() || 2 * agreeing == heard.len() && is_first_with_this
+        // The position at which each joined, and whether it agrees.
+        let mut votes = Vec::new();
+        for (instance, other) in self.state.instances().iter().filter(|(_, other)| other.is_ready) {
+            let is_this = instance == self.instance;
+            if is_this || self.liveness.is_heard(instance, within, now.boot) {
+                let agrees = is_this || !self.verification.is_differing(instance);
+                let has_shown = is_this || !agrees || self.state.agreed_with(instance) >= disputed;
+                votes.push(has_shown.then_some((other.joined, agrees))?);
+            }
+        }
+        votes.sort_unstable();
+        let agreeing = votes.iter().filter(|(_, agrees)| *agrees).count();
+        let is_first_with_this = votes.first().is_some_and(|(_, agrees)| *agrees);
+        Some(2 * agreeing > votes.len() || 2 * agreeing == votes.len() && is_first_with_this)
     }
 
     /// Asks the leader for what is to be compared.
     pub(super) fn verify(&mut self, now: Now) {
         let positions = self.verification.due(now.boot, self.config.timing.resend);
         self.actions.extend(positions.map(Action::Verify));
+    }
+
+    /// How long this node waits before it joins again after a difference: longer each time, so that one which judges
+    /// differently again and again does not make the others hold all the time.
+    pub(super) fn pause_after_difference(&mut self, now: Now) -> Duration {
+        let before = self.differed.filter(|(_, at)| now.boot < *at + FORGIVEN_AFTER);
+        let times = before.map_or(0, |(times, _)| times);
+        self.differed = Some(((times + 1).min(MAX_PAUSE_DOUBLINGS), now.boot));
+        self.config.timing.hello * ((1 << times) - 1)
     }
 
     /// Reads nothing more from clients.

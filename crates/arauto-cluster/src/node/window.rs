@@ -148,6 +148,12 @@ impl<E: Serialize> Window<E> {
         }
     }
 
+    /// The frame on its way, if the log has taken it at this position.
+    pub fn acknowledged_at(&self, position: u64) -> Option<&[u8]> {
+        let frame = self.frame.as_ref().filter(|frame| frame.acknowledged == Some(position))?;
+        Some(&frame.bytes)
+    }
+
     /// The position at which the log has taken the frame on its way, if it has.
     pub fn acknowledged(&self) -> Option<u64> {
         self.frame.as_ref()?.acknowledged

@@ -7,6 +7,7 @@ mod faults;
 mod lag;
 mod lies;
 mod log;
+mod losses;
 mod random;
 mod rules;
 mod transfer;

@@ -9,7 +9,7 @@ use std::{
 use arauto_cluster::{
     Agreed, Instance, NodeName,
     frame::Head,
-    node::{Action, Config, End, Node, Now, Reason, Timing},
+    node::{Action, Config, End, Node, Now, Reason, Stored, Timing},
     transfer::{Chunk, chunks},
 };
 
@@ -86,6 +86,8 @@ pub struct World {
     pub chunk_pace: Duration,
     /// Whether the leader answers what nodes want to compare.
     pub is_leader_up: bool,
+    /// The position of the oldest message that the log has not dropped because of its age.
+    pub first: u64,
     /// Positions that the leader was asked for.
     pub verified: u64,
     /// Whether nodes may differ for a while, because the log lies.
@@ -105,6 +107,7 @@ impl World {
             is_log_up: true,
             chunk_pace: Duration::ZERO,
             is_leader_up: true,
+            first: 1,
             verified: 0,
             may_differ: false,
             dice: RefCell::new(Dice::new(seed)),
@@ -170,6 +173,13 @@ impl World {
         assert!(self.places[place].node.append(change));
         self.places[place].asked.insert(session, name.to_owned());
         session
+    }
+
+    /// Loses what of the log is on its way to all nodes.
+    pub fn lose_tail(&mut self) {
+        for place in &mut self.places {
+            place.deliveries.retain(|(_, delivery)| !matches!(delivery, Delivery::Tail(_)));
+        }
     }
 
     /// Takes the log's newest messages away from all, as a server does that loses what it had not written to disk.
@@ -266,8 +276,11 @@ impl World {
                     node.message(position, name, bytes, now, table);
                 }
                 Delivery::Stored(position) => {
-                    let stored = stored(position);
-                    let stored = stored.as_ref().map(|(name, bytes)| (name, &bytes[..]));
+                    let stored = stored(position).filter(|_| position >= self.first);
+                    let stored = match &stored {
+                        Some((name, bytes)) => Stored::Message(name, bytes),
+                        None => Stored::Absent { first: self.first },
+                    };
                     node.verified(position, stored, now, table);
                 }
                 Delivery::Acknowledged(number, position) => node.acknowledged(number, position, now, table),

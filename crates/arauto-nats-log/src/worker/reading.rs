@@ -98,6 +98,7 @@ impl<D: FnMut(Report)> Worker<D> {
             Reply::Direct(position) => self.read_from_replica(position, received),
             Reply::Leader(position) => self.read_from_leader(position, parse(bytes)),
             Reply::Verify(position) => self.read_verified(position, parse(bytes)),
+            Reply::VerifyBounds(position) => self.read_absence(position, parse(bytes)),
             Reply::Probe => {}
         }
     }
@@ -114,7 +115,7 @@ impl<D: FnMut(Report)> Worker<D> {
             }
             Reply::End | Reply::Check | Reply::Create => self.reports.warn(Warning::NoJetStream),
             // The node asks again.
-            Reply::Verify(_) | Reply::Probe => {}
+            Reply::Verify(_) | Reply::VerifyBounds(_) | Reply::Probe => {}
         }
     }
 
@@ -162,7 +163,7 @@ impl<D: FnMut(Report)> Worker<D> {
         let Some(LeaderAnswer { error, message }) = answer else { return };
         match (error, message) {
             (Some(error), _) if error.number == MESSAGE_NOT_FOUND => {
-                self.reports.report(Report::Absent { position });
+                self.ask_for_info(Reply::VerifyBounds(position));
             }
             (Some(error), _) => self.heed_stream_error(error),
             (None, Some(message)) if message.seq == position => {
@@ -171,6 +172,17 @@ impl<D: FnMut(Report)> Worker<D> {
                 }
             }
             (None, _) => {}
+        }
+    }
+
+    /// Reads where the log begins, after the leader has said that it has no message to compare at a position.
+    fn read_absence(&mut self, position: u64, info: Option<StreamInfo>) {
+        match info {
+            Some(StreamInfo { error: Some(error), .. }) => self.heed_stream_error(error),
+            Some(StreamInfo { state: Some(state), .. }) => {
+                self.reports.report(Report::Absent { position, first: state.first_seq });
+            }
+            _ => {}
         }
     }
 

@@ -141,7 +141,7 @@ fn the_leader_tells_what_it_has_and_what_it_has_not() {
         assert_eq!(stored, (position, "n1".parse().expect("a name"), frame(position, 64)));
     }
     node.wait("word of a message that is not there", |report| {
-        matches!(report, Report::Absent { position: 4 }).then_some(())
+        matches!(report, Report::Absent { position: 4, first: 1 }).then_some(())
     });
 }
 

@@ -196,7 +196,7 @@ impl Registry {
                 self.exit_guard.report(SupervisorEvent::Serving);
             }
             Action::Hold => self.report_hold(),
-            Action::GoOn => info!(self.log, "going on: this node is sure of its place again"),
+            Action::GoOn => info!(self.log, "going on: the log is up to date, and no other node disagrees"),
             Action::Cut(why) => self.cut(why),
             Action::Stop(end) => self.stop(end),
             Action::Report(event) => self.report_event(&event),
