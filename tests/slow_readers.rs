@@ -372,14 +372,15 @@ fn sessions_of_another_machine_that_fill_an_unframed_client_delay_nobody_for_lon
     let victim = SlowReader::join(Some(&cable.faraway), address, "victim", UNFRAMED);
     let mut attackers: Vec<Netcat> =
         (0..3).map(|number| Netcat::join(&cable.faraway, &process, &format!("attacker {number}"))).collect();
+    // They join before: the victim empties its outbox within seconds.
+    let mut near = Netcat::join(&cable.server, &process, "near");
+    let bystander = Netcat::join(&cable.server, &process, "bystander");
     let line = format!("/msg victim {}\n", "x".repeat(900));
     for attacker in &mut attackers {
         // Within what a session may send at once.
         attacker.send(&line.repeat(100));
     }
     wait_until("the client to be full", || figure(&figures.ask(), "arauto_outbox_full_total") > 0.0);
-    let mut near = Netcat::join(&cable.server, &process, "near");
-    let bystander = Netcat::join(&cable.server, &process, "bystander");
     near.send("/others hi");
     bystander.expect("near | all clients | broadcast_not_me | hi");
     figures.ask();

@@ -311,7 +311,9 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
 
     /// The log has taken a frame of this node, at this position.
     pub fn acknowledged(&mut self, number: u64, position: u64, now: Now, table: &impl Table<Entry = E>) {
-        self.window.acknowledge(number, position);
+        if self.window.acknowledge(number, position) {
+            self.judge_absence(position, now);
+        }
         self.ahead.hear_of(position);
         self.tick(now, table);
     }

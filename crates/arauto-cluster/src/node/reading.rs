@@ -42,7 +42,7 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
             }
             if head.instance == self.instance && !head.is_founding {
                 let came_back = self.window.read_back(head.number, bytes);
-                self.heed_own(came_back, now);
+                self.heed_own(next, came_back, now);
             } else if self.gives_up_this(next, head, rest) {
                 self.begin_again(Some(Reason::GivenUp), now);
             }
@@ -74,7 +74,7 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
             && position > self.received
         {
             let came_back = self.window.read_back(head.number, bytes);
-            if !self.heed_own(came_back, now) {
+            if !self.heed_own(position, came_back, now) {
                 return;
             }
         }
@@ -97,17 +97,20 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
     }
 
     /// Acts on a frame of this node that has come. Returns whether this node wrote it.
-    fn heed_own(&mut self, came_back: Result<Option<Duration>, Forged>, now: Now) -> bool {
+    fn heed_own(&mut self, position: u64, came_back: Result<Option<Duration>, Forged>, now: Now) -> bool {
         match came_back {
-            Ok(first) => self.came_back(first, now),
+            Ok(Some(first)) => {
+                self.judge_absence(position, now);
+                self.came_back(first, now);
+            }
+            Ok(None) => {}
             Err(Forged) => self.begin_again(Some(Reason::Forged), now),
         }
         came_back.is_ok()
     }
 
     /// A frame of this node has come back.
-    fn came_back(&mut self, first: Option<Duration>, now: Now) {
-        let Some(first) = first else { return };
+    fn came_back(&mut self, first: Duration, now: Now) {
         let stood_still = self.ok + self.config.timing.hold <= now.boot;
         self.ok = self.ok.max(first);
         if stood_still {

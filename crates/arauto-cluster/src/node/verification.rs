@@ -78,8 +78,10 @@ pub enum Compared {
     NotAsked,
     /// The leader has the message that this node has read; or one of the two does not remember it any more.
     Same,
-    /// The leader has another message there, or none.
+    /// The leader has another message there.
     Different,
+    /// The leader has none there. It may be one that has been replaced and does not know it.
+    Absent,
 }
 
 /// A disagreement with other nodes.
@@ -105,6 +107,8 @@ pub struct Verification {
     under_way: Option<RangeInclusive<u64>>,
     /// When it is asked again.
     again_at: Duration,
+    /// A position at which the leader said that it has no message, though this node has read one.
+    absent: Option<u64>,
     differing: BTreeSet<Instance>,
     doubt: Option<Doubt>,
 }
@@ -150,8 +154,18 @@ impl Verification {
                 self.unanswered = self.unanswered.split_off(&first);
                 Compared::Same
             }
-            Stored::Absent { .. } => Compared::Different,
+            Stored::Absent { .. } => Compared::Absent,
         }
+    }
+
+    /// Notes that the leader said that it has no message at this position, though this node has read one.
+    pub fn note_absent(&mut self, position: u64) {
+        self.absent = self.absent.max(Some(position));
+    }
+
+    /// Takes out what was noted last of [`Self::note_absent`].
+    pub fn take_absent(&mut self) -> Option<u64> {
+        self.absent.take()
     }
 
     /// The positions to ask for now; again after `pause`, if no answer comes.
@@ -294,7 +308,7 @@ mod tests {
         assert_eq!(verification.compare(4, Stored::Absent { first: 1 }), Compared::NotAsked);
         assert_eq!(answer(&mut verification, 5, 4), Compared::Different);
         verification.ask(5);
-        assert_eq!(verification.compare(5, Stored::Absent { first: 1 }), Compared::Different);
+        assert_eq!(verification.compare(5, Stored::Absent { first: 1 }), Compared::Absent);
         let other = "n2".parse().expect("a name");
         assert!(verification.contradicts(5, &other, &5_u64.to_le_bytes()));
         assert!(!verification.contradicts(5, &node(), &5_u64.to_le_bytes()));

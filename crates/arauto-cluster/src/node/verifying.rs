@@ -1,6 +1,6 @@
 //! The actions of a node if nodes have read or judged the log differently, or if the log's server may have lost messages.
 //!
-//! The log's leader says what is true. A node that has read something else begins again. If two nodes have both read what
+//! The leader's copy of the log is authoritative. A node that has read something else begins again. If two nodes have both read what
 //! the leader has, and their tables differ still, one of them judges wrongly: nodes that agree with more than half of those
 //! that are heard give up the others, and the others begin again. Until that is decided, a node holds, and disconnects
 //! nobody.
@@ -28,24 +28,50 @@ const MAX_PAUSE_DOUBLINGS: u32 = 6;
 impl<E: Serialize + DeserializeOwned> Node<E> {
     /// The answer to [`Action::Verify`] for one position.
     pub fn verified(&mut self, position: u64, stored: Stored<'_>, now: Now, table: &impl Table<Entry = E>) {
-        let is_own = |frame: &[u8]| match stored {
-            Stored::Message(node, bytes) => *node == self.config.name && bytes == frame,
-            Stored::Absent { .. } => false,
-        };
-        let is_lost = self.window.acknowledged_at(position).is_some_and(|frame| !is_own(frame));
-        let differs = match self.verification.compare(position, stored) {
-            Compared::NotAsked => false,
-            Compared::Same => is_lost,
-            Compared::Different => true,
-        };
-        if differs && self.has_state() {
-            if let Some(read_at) = self.verification.read_at(position) {
-                // What stands there was sent at most a moment before it was read.
-                self.ok = self.ok.min(read_at.saturating_sub(self.config.timing.beat));
+        let compared = self.verification.compare(position, stored);
+        if self.has_state() {
+            match (compared, stored) {
+                (Compared::Different, _) => self.begin_again_from(position, now),
+                (Compared::Same, Stored::Message(node, bytes)) => {
+                    let acknowledged = self.window.acknowledged_at(position);
+                    if acknowledged.is_some_and(|frame| *node != self.config.name || bytes != frame) {
+                        self.window.doubt_acknowledgement(now);
+                    }
+                }
+                (Compared::Absent, _) => self.heed_absence(position, now),
+                (Compared::NotAsked | Compared::Same, _) => {}
             }
-            self.begin_again(Some(Reason::Differs), now);
         }
         self.tick(now, table);
+    }
+
+    /// The leader says that it has no message at this position.
+    fn heed_absence(&mut self, position: u64, now: Now) {
+        match self.window.acknowledged() {
+            Some(acknowledged) if acknowledged == position => self.window.doubt_acknowledgement(now),
+            // The log goes on before what this node has read.
+            Some(acknowledged) if acknowledged < position => self.begin_again_from(position, now),
+            _ => self.verification.note_absent(position),
+        }
+    }
+
+    /// The log has taken a frame of this node at this position, which shows whether a message that the leader says it lacks
+    /// is gone. A leader that has been replaced without knowing it takes no frame.
+    pub(super) fn judge_absence(&mut self, position: u64, now: Now) {
+        match self.verification.take_absent() {
+            Some(absent) if position <= absent => self.begin_again_from(absent, now),
+            Some(absent) => self.verification.ask(absent),
+            None => {}
+        }
+    }
+
+    /// Begins again, because the log has not what this node has read at this position.
+    fn begin_again_from(&mut self, position: u64, now: Now) {
+        if let Some(read_at) = self.verification.read_at(position) {
+            // What stands there was sent at most a moment before it was read.
+            self.ok = self.ok.min(read_at.saturating_sub(self.config.timing.beat));
+        }
+        self.begin_again(Some(Reason::Differs), now);
     }
 
     /// Whether a disagreement with another node is not settled.
@@ -113,7 +139,7 @@ impl<E: Serialize + DeserializeOwned> Node<E> {
             return self.verification.set_proven(None);
         }
         let Some(proven) = doubt.proven else { return self.verification.set_proven(Some(now.boot)) };
-        // Nodes that were told something else begin again meanwhile, and are heard no more.
+        // Meanwhile nodes that have read a different log join again, and drop out of the count.
         if now.boot < proven + 2 * beat {
             return;
         }

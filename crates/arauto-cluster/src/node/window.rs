@@ -141,10 +141,17 @@ impl<E: Serialize> Window<E> {
         }
     }
 
-    /// The log has taken the frame of this number, at this position.
-    pub fn acknowledge(&mut self, number: u64, position: u64) {
-        if let Some(frame) = self.frame.as_mut().filter(|frame| frame.number == number) {
-            frame.acknowledged = Some(position);
+    /// The log has taken the frame of this number, at this position. Returns whether it is the one on its way.
+    pub fn acknowledge(&mut self, number: u64, position: u64) -> bool {
+        let frame = self.frame.as_mut().filter(|frame| frame.number == number);
+        frame.map(|frame| frame.acknowledged = Some(position)).is_some()
+    }
+
+    /// The log may have lost the frame on its way after it had taken it: it is appended again at once. If the log has it
+    /// after all, it is there twice, and counts once.
+    pub fn doubt_acknowledgement(&mut self, now: Now) {
+        if let Some(frame) = &mut self.frame {
+            (frame.acknowledged, frame.again_at) = (None, now.boot);
         }
     }
 

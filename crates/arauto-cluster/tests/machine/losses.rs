@@ -132,7 +132,7 @@ fn what_one_node_alone_had_read_before_the_log_forked_is_noticed_as_soon_as_it_i
 }
 
 #[test]
-fn a_frame_that_was_acknowledged_and_lost_is_noticed() {
+fn frames_that_were_acknowledged_and_lost_are_appended_again_and_nobody_is_cut() {
     for is_filled in [false, true] {
         let mut world = three_with_ana(29);
         world.faults.holes_in_the_tail = 100;
@@ -144,8 +144,28 @@ fn a_frame_that_was_acknowledged_and_lost_is_noticed() {
             world.store(1, b"another message".to_vec());
         }
         world.faults.holes_in_the_tail = 0;
-        world.until(SOON, "a cut", |world| !world.places[0].cuts.is_empty());
-        assert_eq!(world.places[0].cuts[0].1, Reason::Differs);
-        world.until(SOON, "all to serve", World::all_serve);
+        world.until(SOON, "the name", |world| world.know(&["ana", "bob"]) && world.all_serve());
+        assert_eq!(cuts(&world), vec![vec![]; 3]);
     }
+}
+
+#[test]
+fn a_leader_that_was_replaced_without_knowing_it_cuts_nobody() {
+    let mut world = three_with_ana(39);
+    world.pass(Duration::from_secs(3));
+    world.stale_leader = Some(world.log.len() as u64 - 2);
+    for place in 0..3 {
+        world.connect(place, false);
+        world.connect(place, true);
+    }
+    let before = world.verified;
+    world.pass(Duration::from_secs(4));
+    assert!(
+        (4..100).contains(&(world.verified - before)),
+        "asked again, and not without pause: {}",
+        world.verified - before
+    );
+    world.stale_leader = None;
+    world.pass(Duration::from_secs(4));
+    assert!(world.all_serve() && cuts(&world) == vec![vec![]; 3], "{}", world.picture());
 }

@@ -88,6 +88,8 @@ pub struct World {
     pub is_leader_up: bool,
     /// The position of the oldest message that the log has not dropped because of its age.
     pub first: u64,
+    /// The newest position that is known to the leader, if it has been replaced without knowing it.
+    pub stale_leader: Option<u64>,
     /// Positions that the leader was asked for.
     pub verified: u64,
     /// Whether nodes may differ for a while, because the log lies.
@@ -108,6 +110,7 @@ impl World {
             chunk_pace: Duration::ZERO,
             is_leader_up: true,
             first: 1,
+            stale_leader: None,
             verified: 0,
             may_differ: false,
             dice: RefCell::new(Dice::new(seed)),
@@ -276,7 +279,9 @@ impl World {
                     node.message(position, name, bytes, now, table);
                 }
                 Delivery::Stored(position) => {
-                    let stored = stored(position).filter(|_| position >= self.first);
+                    let is_there =
+                        position >= self.first && position <= self.stale_leader.unwrap_or(u64::MAX);
+                    let stored = stored(position).filter(|_| is_there);
                     let stored = match &stored {
                         Some((name, bytes)) => Stored::Message(name, bytes),
                         None => Stored::Absent { first: self.first },
