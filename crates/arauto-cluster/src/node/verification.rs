@@ -288,7 +288,7 @@ mod tests {
             answer(&mut verification, position, position);
         }
         assert_eq!(verification.due(NOW + PAUSE, PAUSE), Some(12..=14));
-        // What is asked for later takes nothing away.
+        // Later questions take none away.
         verification.ask_for_read(18..=19);
         verification.ask(500);
         for position in 12..=14 {

@@ -9,8 +9,9 @@ use arauto_cluster::{
 };
 
 use crate::{
+    dice::{ALL, Faults, NONE},
     log::{Change, Names, Writer, enter},
-    world::{ALL, Faults, NONE, Place, STEP, World},
+    world::{Place, STEP, World},
 };
 
 pub const SOON: Duration = Duration::from_mins(1);

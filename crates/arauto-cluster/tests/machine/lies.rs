@@ -6,15 +6,16 @@ use std::time::Duration;
 use arauto_cluster::{Body, Checkpoint, Entry, Frame, Table, frame::Content, node::Reason, table::Context};
 
 use crate::{
+    dice::NONE,
     faults::{SOON, three, three_with_ana},
     log::Change,
-    world::{Lie, NONE, World},
+    world::{Lie, World},
 };
 
 /// Time within which a difference is found and decided.
 pub const DECIDED: Duration = Duration::from_secs(5);
 
-/// A frame with this done to its body. What is no such frame stays.
+/// A frame whose body was changed. Other bytes stay as they are.
 fn with_body(bytes: &[u8], change: impl FnOnce(&mut Body<Change>)) -> Vec<u8> {
     let Ok(mut frame) = Frame::<Change>::decode(bytes) else { return bytes.to_vec() };
     let Content::Body(body) = &mut frame.content else { return bytes.to_vec() };
@@ -229,10 +230,10 @@ fn of_nodes_that_judge_differently_those_in_the_minority_begin_again() {
         let entered = world.now;
         let time = world.until(SOON, "a cut", |world| !world.places[odd].cuts.is_empty());
         assert!(time < DECIDED, "{time:?}");
-        // It was given the state, in which the name is taken.
+        // The odd node was given the state, in which the name is taken.
         world.until(SOON, "all to serve", |world| world.all_serve() && world.know(&["!ana"]));
         for (place, cuts) in cuts(&world).into_iter().enumerate() {
-            // It begins again by itself, or the others are faster.
+            // The odd node begins again by itself, or the others give it up first.
             let is_right = matches!(cuts[..], [Reason::Differs | Reason::GivenUp] if place == odd);
             assert!(is_right || cuts.is_empty() && place != odd, "{}", world.picture());
             let is_told = cuts != [Reason::Differs] || world.places[place].sure_until <= entered;
@@ -259,7 +260,7 @@ fn a_node_that_carries_out_what_it_has_not_read_back_is_found() {
 #[test]
 fn a_node_whose_frame_is_appended_again_under_another_number_is_found() {
     let mut world = three_with_ana(33);
-    // The client of the log's server has sent it twice, and has counted.
+    // A faulty client of NATS sends the frame again under the next number.
     world.enter(0, "bob");
     let before = world.log.len();
     world.until(SOON, "the frame", |world| {

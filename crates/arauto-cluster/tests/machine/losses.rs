@@ -5,10 +5,11 @@ use std::time::Duration;
 use arauto_cluster::{Body, Entry, Frame, frame::Content, node::Reason};
 
 use crate::{
+    dice::NONE,
     faults::{SOON, three, three_with_ana},
     lies::{DECIDED, cuts, lie_to},
     log::Change,
-    world::{NONE, STEP, World},
+    world::{STEP, World},
 };
 
 #[test]
@@ -37,7 +38,7 @@ fn a_node_whose_hello_is_lost_once_it_was_answered_joins_anew() {
     while !world.log.iter().any(|(name, bytes, _)| name.as_str() == "n4" && is_ready(bytes)) {
         world.pass(STEP);
     }
-    // What says that it is ready was acknowledged, and nobody has read it.
+    // The frame with Ready was acknowledged, and nobody has read it.
     world.lose_tail();
     world.pass(STEP);
     let hello = world.log.iter().position(|(name, ..)| name.as_str() == "n4").unwrap();

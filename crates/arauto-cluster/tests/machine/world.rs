@@ -14,31 +14,11 @@ use arauto_cluster::{
 };
 
 use crate::{
-    dice::Dice,
+    dice::{Dice, Faults},
     log::{Change, Names},
 };
 
 pub const STEP: Duration = Duration::from_millis(50);
-
-/// The faults of the way between a node and the log, in percent.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Faults {
-    pub lost_appends: u64,
-    pub doubled_appends: u64,
-    pub lost_acknowledgements: u64,
-    pub holes_in_the_tail: u64,
-    pub late: u64,
-}
-
-pub const NONE: Faults =
-    Faults { lost_appends: 0, doubled_appends: 0, lost_acknowledgements: 0, holes_in_the_tail: 0, late: 0 };
-pub const ALL: Faults = Faults {
-    lost_appends: 10,
-    doubled_appends: 10,
-    lost_acknowledgements: 10,
-    holes_in_the_tail: 10,
-    late: 30,
-};
 
 /// A message on its way to a node.
 #[derive(Clone, Debug)]

@@ -142,19 +142,22 @@ impl<D: FnMut(Report)> Worker<D> {
     }
 
     fn get(&mut self, request: &str, reply: Reply, position: u64) -> bool {
-        let question = format!(r#"{{"seq":{position}}}"#);
-        let is_sent = self.publish(self.subjects.api(request), Some(reply), question);
+        let is_sent = self.ask_for_message(request, reply, position);
         if !is_sent {
             self.holes.end(position);
         }
         is_sent
     }
 
+    /// Sends a request for the message at a position. Returns whether the client took it.
+    fn ask_for_message(&self, request: &str, reply: Reply, position: u64) -> bool {
+        self.publish(self.subjects.api(request), Some(reply), format!(r#"{{"seq":{position}}}"#))
+    }
+
     /// Asks the leader for messages that the program wants to compare. What the client does not take is lost.
     pub(super) fn verify(&mut self, positions: RangeInclusive<u64>) {
         for position in positions.take(MAX_VERIFIED) {
-            let question = format!(r#"{{"seq":{position}}}"#);
-            self.publish(self.subjects.api("STREAM.MSG.GET"), Some(Reply::Verify(position)), question);
+            self.ask_for_message("STREAM.MSG.GET", Reply::Verify(position), position);
         }
     }
 

@@ -173,6 +173,17 @@ impl Member {
     }
 }
 
+/// Two nodes that serve, with the name 1.
+fn cluster_of_two(server: &Server) -> World {
+    let mut world = World::new(server);
+    world.start("n1");
+    world.until("a cluster of one", |members| agree(members, []));
+    world.start("n2");
+    world.members[0].node.append(1);
+    world.until("a cluster of two", |members| agree(members, [1]));
+    world
+}
+
 /// Whether all that have a log serve, and have the same names, these.
 fn agree(members: &[Member], names: impl IntoIterator<Item = u64>) -> bool {
     let names: BTreeSet<_> = names.into_iter().collect();
@@ -220,12 +231,7 @@ fn nodes_found_a_cluster_join_it_and_lose_nothing_when_the_server_is_killed() {
 #[test]
 fn nodes_whose_stream_is_deleted_begin_a_new_cluster() {
     let server = Server::start("");
-    let mut world = World::new(&server);
-    world.start("n1");
-    world.until("a cluster of one", |members| agree(members, []));
-    world.start("n2");
-    world.members[0].node.append(1);
-    world.until("a cluster of two", |members| agree(members, [1]));
+    let mut world = cluster_of_two(&server);
     let token = world.members[0].node.state().token();
     let deleted = crate::raw::Raw::connect(&server).ask("STREAM.DELETE.ARAUTO_c", "");
     assert_eq!(deleted["success"], true, "{deleted}");
@@ -241,12 +247,7 @@ fn nodes_whose_stream_is_deleted_begin_a_new_cluster() {
 #[test]
 fn nodes_whose_server_lost_its_newest_messages_begin_again() {
     let mut server = Server::start("");
-    let mut world = World::new(&server);
-    world.start("n1");
-    world.until("a cluster of one", |members| agree(members, []));
-    world.start("n2");
-    world.members[0].node.append(1);
-    world.until("a cluster of two", |members| agree(members, [1]));
+    let mut world = cluster_of_two(&server);
     server.kill();
     let older = server.copy_store();
     server.restart();
