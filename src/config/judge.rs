@@ -83,8 +83,9 @@ fn required_accounts_have_a_file(layers: &Layers<Config>) -> Result<(), ConfigEr
     Err(layers.refusal(required, "false, because accounts.file is not set".to_owned()))
 }
 
-/// Least outbox of a node's client: one frame of the log, at most 256 KiB, is carried out at once, and a client that has
-/// twice its outbox waiting is disconnected.
+/// Least outbox of a node's client. A client that has twice its outbox waiting is disconnected. Before the registry knows
+/// that an outbox is full, it takes up to three batches, and a node's batch has up to 128 KiB: 64 KiB, and a frame of the
+/// log.
 const MIN_OUTBOX_BYTES_OF_NODE: usize = 512 * 1024;
 
 /// Longest wait of a node for clients that read slowly. Meanwhile it carries out nothing, and after 7 s of that the others

@@ -157,6 +157,10 @@ impl fmt::Display for Violation {
 /// than `limits.slow_reader_wait`.
 pub const SLOW_READER: &str = "slow reader";
 
+/// The reason of a receiver that overflowed (`outbox full`) after its server had disconnected another as a slow reader. The
+/// budget for waits was spent then, so broadcasts passed over the others that were full, up to twice their outboxes.
+pub const PASSED_OVER: &str = "passed over";
+
 /// The reason of the sessions of a node that was killed, in place of one in its log.
 pub const NODE_KILLED: &str = "node killed";
 
@@ -167,7 +171,7 @@ pub const LOST_TOUCH: &str = "lost touch";
 /// Guarantees that depend on the settings of the run.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rules {
-    /// A client that reads slowly is disconnected only for [`SLOW_READER`].
+    /// A client that reads slowly is disconnected only for [`SLOW_READER`] or [`PASSED_OVER`].
     pub slow_readers_stay: bool,
     /// A node may be killed, or lose touch with the others: its sessions end as [`NODE_KILLED`] or [`LOST_TOUCH`].
     pub nodes_fail: bool,
@@ -305,7 +309,9 @@ impl<'a> Checker<'a> {
         }
         let stays = match conduct {
             Conduct::Eager => true,
-            Conduct::Trickling => rules.slow_readers_stay && reason != SLOW_READER,
+            Conduct::Trickling => {
+                rules.slow_readers_stay && ![SLOW_READER, PASSED_OVER].contains(&reason.as_str())
+            }
             Conduct::Remiss => false,
         };
         if *end == End::Cut && stays {

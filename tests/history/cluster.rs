@@ -1,6 +1,7 @@
 //! The history checker over three nodes of a cluster, one nats-server behind them.
 
 use std::{
+    net::SocketAddr,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -18,7 +19,7 @@ use super::{
     random_seed,
     reasons::Reasons,
     relay::{Relay, Wrong},
-    run::{Figures, Outcome, conclude, play, see_out},
+    run::{Figures, Outcome, addresses, conclude, play, see_out},
     setting, tell,
     world::{Door, Stage, World},
 };
@@ -32,7 +33,7 @@ struct Cluster {
     nats: Mutex<Nats>,
     grace: String,
     nodes: Vec<Mutex<Process>>,
-    torn_logs: Mutex<Vec<Vec<Value>>>,
+    torn_logs: Mutex<Vec<(Vec<Value>, Vec<SocketAddr>)>>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -57,7 +58,7 @@ impl Cluster {
             let mut place = locked(&self.nodes[index]);
             place.signal("KILL");
             place.ended();
-            locked(&self.torn_logs).push(place.rest_of_log());
+            locked(&self.torn_logs).push((place.rest_of_log(), addresses(&place)));
             count.one();
             faults::rest(world, &mut random, 0..500);
             // It needs NATS, which may be away.
@@ -80,7 +81,8 @@ impl Cluster {
 
     /// Ends all nodes in order. Returns the reasons in all logs.
     fn see_out(self) -> Reasons {
-        let torn = locked(&self.torn_logs).iter().map(|log| Reasons::read_torn(log)).collect::<Vec<_>>();
+        let torn_logs = self.torn_logs.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let torn = torn_logs.into_iter().map(|(log, addresses)| Reasons::read_torn(&log, addresses));
         let whole = self.nodes.iter().map(|node| {
             let mut node = locked(node);
             see_out(&mut node);
@@ -89,7 +91,7 @@ impl Cluster {
             for record in log.iter().filter(|record| record["id"].is_null()) {
                 eprintln!("{record}");
             }
-            Reasons::read(&log)
+            Reasons::read(&log, addresses(&node))
         });
         whole.chain(torn).reduce(Reasons::join).expect("three nodes")
     }

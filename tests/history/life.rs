@@ -11,6 +11,7 @@ use std::{
 
 use super::{
     check::{Conduct, End, Heard, History, Sent, What},
+    connection::Connection,
     journal::{Journal, Pace, tick},
     letter::{Id, Letter, To, name},
     speech::{Ear, Speech},
@@ -73,31 +74,29 @@ pub struct Life {
     reader: JoinHandle<()>,
     sent: Vec<Sent>,
     echoes: u32,
-    /// The client's address, which identifies it in the server's log. `None` for a netcat.
-    peer: Option<String>,
+    connection: Option<Connection>,
 }
 
-/// A history, and the client's address in the server's log.
+/// A history, and the connection by which the client is found in a server's log. `None` if it ended before its addresses
+/// were read.
 pub struct Recorded {
     pub history: History,
-    pub peer: Option<String>,
+    pub connection: Option<Connection>,
 }
 
 impl Life {
     /// Sends the client's name and waits for the answer. If the name is not confirmed, the error is what was recorded.
     pub fn begin(id: Id, speech: Speech, mut link: Link) -> Result<Self, Box<Recorded>> {
         let journal = Arc::new(Journal::new(id));
-        let peer = match &link {
-            Link::Socket(stream) => stream.local_addr().ok().map(|address| address.to_string()),
-            Link::Program(..) => None,
-        };
         let (source, notes) = (link.reader(), Arc::clone(&journal));
         let reader = std::thread::spawn(move || read_all(source, Ear::of(speech), &notes));
         let conduct = Conduct::Eager;
-        let mut life = Self { id, conduct, link, speech, journal, reader, sent: Vec::new(), echoes: 0, peer };
+        let (sent, connection) = (Vec::new(), None);
+        let mut life = Self { id, conduct, link, speech, journal, reader, sent, echoes: 0, connection };
         let bytes = [speech.greeting(), &speech.framed(&name(id.slot))].concat();
         let written = life.link.write_all(&bytes).is_ok();
         let told = written && life.journal.wait(|notes| notes.joined.is_some() || notes.refused.is_some());
+        life.connection = Connection::of(&life.link);
         if told && life.journal.notes().joined.is_some() { Ok(life) } else { Err(Box::new(life.give_up())) }
     }
 
@@ -229,7 +228,7 @@ impl Life {
     }
 
     fn record(self, end: End) -> Recorded {
-        let Self { id, conduct, link, journal, reader, sent, peer, .. } = self;
+        let Self { id, conduct, link, journal, reader, sent, connection, .. } = self;
         journal.stop();
         if let Link::Program(mut child, stdin) = link {
             drop(stdin);
@@ -247,7 +246,7 @@ impl Life {
             heard.push(Heard { at: tick(), what });
         }
         let history = History { id, conduct, joined, sent, heard, end, reason: None };
-        Recorded { history, peer }
+        Recorded { history, connection }
     }
 
     /// The journal of its reader, through which another thread can change the reader's pace.

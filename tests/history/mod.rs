@@ -8,6 +8,7 @@
 mod check;
 #[cfg(feature = "cluster")]
 mod cluster;
+mod connection;
 mod faults;
 mod journal;
 mod letter;

@@ -1,11 +1,15 @@
 //! [`Reasons`]: the reasons in the server's log for which sessions ended.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::SocketAddr,
+};
 
 use serde_json::Value;
 
 use super::{
-    check::{End, NODE_KILLED, Rule, Violation},
+    check::{End, NODE_KILLED, PASSED_OVER, Rule, SLOW_READER, Violation},
+    connection::Connection,
     letter::name,
     life::Recorded,
 };
@@ -14,7 +18,17 @@ use super::{
 struct Joined {
     name: String,
     peer: String,
+    /// The log, of those that were joined.
+    log: usize,
     reasons: Vec<String>,
+}
+
+/// A log of those that were joined.
+struct Source {
+    /// The addresses of its server.
+    addresses: Vec<SocketAddr>,
+    /// It ends with the death of its server, so the last records may be missing.
+    is_torn: bool,
 }
 
 /// Reasons for which the server also rejects connections before they become sessions.
@@ -44,7 +58,7 @@ fn miscounted(log: &[Value], joined: usize, ends: &BTreeMap<String, usize>) -> O
     wrong(format!("logged were {joined} that joined, and {ends:?}; counted was {ended}"))
 }
 
-/// The sessions in a log that joined, in order, and the log's statistics.
+/// The sessions in a log that joined, in order, and the log's statistics; or those of several logs.
 pub struct Reasons {
     sessions: Vec<Joined>,
     /// Number of joined sessions by the reason for their end.
@@ -53,22 +67,21 @@ pub struct Reasons {
     pub warnings: HashMap<String, usize>,
     /// Records that a correct server would not log, and contradictions.
     pub violations: Vec<Violation>,
-    /// A log ends with the death of its server, so the last records may be missing.
-    is_torn: bool,
+    logs: Vec<Source>,
 }
 
 impl Reasons {
-    /// Reads the log of a server that ended in order.
-    pub fn read(log: &[Value]) -> Self {
-        let (mut reasons, ends) = Self::gather(log);
+    /// Reads the log of a server that listened on these addresses and ended in order.
+    pub fn read(log: &[Value], addresses: Vec<SocketAddr>) -> Self {
+        let (mut reasons, ends) = Self::gather(log, Source { addresses, is_torn: false });
         reasons.violations.extend(miscounted(log, reasons.sessions.len(), &ends));
         reasons.expect_one_each();
         reasons
     }
 
     /// Reads the log of a node that was killed: its sessions ended with it.
-    pub fn read_torn(log: &[Value]) -> Self {
-        let (mut reasons, _) = Self::gather(log);
+    pub fn read_torn(log: &[Value], addresses: Vec<SocketAddr>) -> Self {
+        let (mut reasons, _) = Self::gather(log, Source { addresses, is_torn: true });
         for session in &mut reasons.sessions {
             if session.reasons.is_empty() {
                 session.reasons.push(NODE_KILLED.to_owned());
@@ -76,7 +89,6 @@ impl Reasons {
             }
         }
         reasons.expect_one_each();
-        reasons.is_torn = true;
         reasons
     }
 
@@ -87,16 +99,17 @@ impl Reasons {
                 *sums.entry(key).or_default() += count;
             }
         };
-        self.sessions.extend(other.sessions);
+        let log = |session: Joined| Joined { log: session.log + self.logs.len(), ..session };
+        self.sessions.extend(other.sessions.into_iter().map(log));
+        self.logs.extend(other.logs);
         add(&mut self.counts, other.counts);
         add(&mut self.warnings, other.warnings);
         self.violations.extend(other.violations);
-        self.is_torn |= other.is_torn;
         self
     }
 
     fn expect_one_each(&mut self) {
-        for Joined { name, peer, reasons } in &self.sessions {
+        for Joined { name, peer, reasons, .. } in &self.sessions {
             if reasons.len() != 1 {
                 let story = format!("{name} from {peer} ended {} times: {reasons:?}", reasons.len());
                 self.violations.push(Violation { rule: Rule::NoReason, story });
@@ -105,7 +118,7 @@ impl Reasons {
     }
 
     /// Gathers the sessions that joined, and the numbers of all sessions that ended, by reason.
-    fn gather(log: &[Value]) -> (Self, BTreeMap<String, usize>) {
+    fn gather(log: &[Value], source: Source) -> (Self, BTreeMap<String, usize>) {
         let mut sessions: Vec<Joined> = Vec::new();
         let mut place: HashMap<u64, usize> = HashMap::new();
         let mut counts: HashMap<String, usize> = HashMap::new();
@@ -127,13 +140,16 @@ impl Reasons {
             }
             if record["msg"] == "joined" {
                 place.insert(id, sessions.len());
-                sessions.push(Joined { name: text("name"), peer: text("peer"), reasons: Vec::new() });
-            } else if let (Some(&place), Some(reason)) = (place.get(&id), record["reason"].as_str()) {
+                sessions.push(Joined { name: text("name"), peer: text("peer"), log: 0, reasons: Vec::new() });
+            } else if let (Some(&place), Some(mut reason)) = (place.get(&id), record["reason"].as_str()) {
+                if reason == "outbox full" && counts.contains_key(SLOW_READER) {
+                    reason = PASSED_OVER;
+                }
                 sessions[place].reasons.push(reason.to_owned());
                 *counts.entry(reason.to_owned()).or_default() += 1;
             }
         }
-        (Self { sessions, counts, warnings, violations, is_torn: false }, ends)
+        (Self { sessions, counts, warnings, violations, logs: vec![source] }, ends)
     }
 
     /// Number of sessions that joined.
@@ -141,35 +157,43 @@ impl Reasons {
         self.sessions.len()
     }
 
-    /// Sets the reason of each history. Finds a session whose address is not in the log by its name and by the order
-    /// of the sessions.
+    /// Sets the reason of each history. A client is found by both addresses of its connection; one that connected by way
+    /// of a relay, or whose addresses are not known, by its name and by the order of the sessions.
     pub fn assign(&self, recorded: &mut [Recorded]) {
         let mut taken = vec![false; self.sessions.len()];
-        let logged: HashSet<&str> = self.sessions.iter().map(|session| session.peer.as_str()).collect();
-        let by_address =
-            |one: &Recorded| one.peer.as_ref().is_some_and(|peer| logged.contains(peer.as_str()));
-        let (known, unknown): (Vec<_>, Vec<_>) = recorded.iter_mut().partition(|one| by_address(one));
-        for one in known.into_iter().chain(unknown) {
-            if one.history.joined.is_none() {
+        let (known, unknown): (Vec<_>, Vec<_>) =
+            recorded.iter_mut().partition(|one| self.log_of(one.connection).is_some());
+        for Recorded { history, connection } in known.into_iter().chain(unknown) {
+            if history.joined.is_none() {
                 continue;
             }
-            let name = name(one.history.id.slot);
+            let (name, log) = (name(history.id.slot), self.log_of(*connection));
+            let peer = connection.filter(|_| log.is_some()).map(|connection| connection.client.to_string());
             let found = self.sessions.iter().enumerate().find(|(place, session)| {
-                let same_peer = !by_address(one) || one.peer.as_ref() == Some(&session.peer);
-                !taken[*place] && session.name == name && same_peer
+                let is_at = |peer| session.peer == peer && Some(session.log) == log;
+                !taken[*place] && session.name == name && peer.as_deref().is_none_or(is_at)
             });
-            if let Some((place, session)) = found {
-                taken[place] = true;
-                one.history.reason = session.reasons.first().cloned();
-                if one.history.reason.as_deref() == Some(NODE_KILLED)
-                    && matches!(one.history.end, End::Finished(_))
-                {
-                    // The end of its node looks the same to it, and may have come before its lines were read.
-                    one.history.end = End::Cut;
+            let is_torn =
+                log.map_or_else(|| self.logs.iter().any(|log| log.is_torn), |log| self.logs[log].is_torn);
+            history.reason = match found {
+                Some((place, session)) => {
+                    taken[place] = true;
+                    session.reasons.first().cloned()
                 }
-            } else if self.is_torn && matches!(one.history.end, End::Cut | End::Gone) {
-                one.history.reason = Some(NODE_KILLED.to_owned());
+                // The record may be lost.
+                None => is_torn.then(|| NODE_KILLED.to_owned()),
+            };
+            let ended_itself = matches!(history.end, End::Finished(_) | End::Exited(_));
+            if history.reason.as_deref() == Some(NODE_KILLED) && ended_itself {
+                // The end of its node looks the same to it, and may have come before its lines were read.
+                history.end = End::Cut;
             }
         }
+    }
+
+    /// The log of the server to which a connection led.
+    fn log_of(&self, connection: Option<Connection>) -> Option<usize> {
+        let server = connection?.server;
+        self.logs.iter().position(|log| log.addresses.contains(&server))
     }
 }

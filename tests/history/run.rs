@@ -116,7 +116,13 @@ pub fn run_with(
     let mut figures = Figures::default();
     let recorded = play(plan, &world, &trouble, || process.signal("TERM"), &mut figures);
     see_out(&mut process);
-    conclude(recorded, Reasons::read(&process.rest_of_log()), rules, figures)
+    let reasons = Reasons::read(&process.rest_of_log(), addresses(&process));
+    conclude(recorded, reasons, rules, figures)
+}
+
+/// The addresses of a server at which clients of a run connect.
+pub fn addresses(server: &Process) -> Vec<SocketAddr> {
+    [server.addresses(), &[server.web_address()]].concat()
 }
 
 /// Checks what the clients recorded.

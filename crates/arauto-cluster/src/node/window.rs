@@ -18,6 +18,10 @@ use crate::{
 /// and the number of entries (3).
 const MAX_REST_BYTES: usize = 70;
 
+/// Bytes above which a frame takes no more entries: it has one that is longer, or several that are not. A reader carries out
+/// a frame at once, and the outboxes of its clients take several such frames before it knows that one of them is full.
+const FULL_FRAME_BYTES: usize = 64 * 1024;
+
 /// A frame on its way.
 #[derive(Debug)]
 struct OnItsWay {
@@ -110,7 +114,7 @@ impl<E: Serialize> Window<E> {
         }
         let (mut entries, mut length) = (Vec::new(), MAX_REST_BYTES);
         while let Some((entry, more)) = self.waiting.pop_front() {
-            if length + more > MAX_FRAME_BYTES {
+            if length + more > FULL_FRAME_BYTES && !entries.is_empty() {
                 self.waiting.push_front((entry, more));
                 break;
             }
@@ -215,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_is_filled_to_the_last_byte_and_no_further() {
+    fn a_frame_takes_entries_until_it_is_full_and_one_of_any_length_that_fits() {
         let now = Now { boot: Duration::from_secs(9), wall: u64::MAX };
         let mut window = Window::<Vec<u8>>::new(now);
         // One byte tells the kind of the entry, and three the length of its bytes.
@@ -233,6 +237,6 @@ mod tests {
             window.push(Entry::Bye);
         }
         let frame = window.due(now, &Timing::default(), longest).map(|frame| frame.len());
-        assert_eq!(frame, Some(MAX_FRAME_BYTES), "entries of one byte each");
+        assert_eq!(frame, Some(FULL_FRAME_BYTES), "entries of one byte each");
     }
 }
