@@ -73,7 +73,7 @@ pub async fn listen(dialer: &Dialer, name: &str, wanted: ListenOptions) -> Resul
         let Err(failure) = end else { break end };
         let wait = if reconnects && was_joined { wait_after(&mut retry, &failure) } else { None };
         let Some(wait) = wait else { break Err(failure) };
-        say(&format!("{failure}; connecting again in {} ms", wait.as_millis()));
+        say(&format!("{failure}; connecting again in {:.1} s", wait.as_secs_f32()));
         match listening.pause(wait).await {
             Ok(true) => {}
             Ok(false) => break Ok(()),
