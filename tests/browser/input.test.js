@@ -21,7 +21,7 @@ before(async () => {
   server = await servePage((client) => {
     socket = client;
     greet(client, (from, fields, line) => {
-      if (["broadcast", "private_message"].includes(fields.operation)) {
+      if (["broadcast", "private_message", "list_files", "play"].includes(fields.operation)) {
         said.push(line);
       }
       answers(from, fields, line);
@@ -123,6 +123,41 @@ test("keys that end a composition do nothing else", { skip }, async () => {
   await page.locator("#text").focus();
   await page.keyboard.press("Escape");
   assert.equal(await focused(), "people");
+  await leave(page);
+});
+
+test("text that is typed after a click on a button is part of the message", { skip }, async () => {
+  people = ["bob"];
+  const page = await join(browser, server.url, "alan");
+  await choose(page, "bob");
+  await page.locator("#files").click();
+  await page.keyboard.type("a word");
+  assert.equal(await page.locator("#text").inputValue(), "a word");
+  await page.keyboard.press("Enter");
+  await receives(said, ["alan | bob | list_files | no data", "alan | bob | private_message | a word"]);
+  // Shortcuts and keys that scroll do not begin a message.
+  await page.locator("#log").focus();
+  await page.keyboard.press("Control+c");
+  await page.keyboard.press("PageUp");
+  assert.equal(await page.evaluate(() => document.activeElement.id), "log");
+  await leave(page);
+});
+
+test("a file that was requested is not requested again by a second press", { skip }, async () => {
+  people = ["bob"];
+  const page = await join(browser, server.url, "alan");
+  await choose(page, "bob");
+  socket.send("bob | alan | list_files | 1 file: a.wav (100 bytes, 2:00, audio/wav)");
+  const button = page.locator("#entries .listen");
+  await button.click();
+  await button.press("Enter");
+  await button.press(" ");
+  await say(page, "done");
+  await receives(said, ["alan | bob | play | a.wav", "alan | bob | private_message | done"]);
+  socket.send("bob | alan | play | cannot: a.wav: not now");
+  await page.getByText("bob does not play a.wav: not now").waitFor();
+  await button.click();
+  await receives(said, ["alan | bob | play | a.wav", "alan | bob | private_message | done", "alan | bob | play | a.wav"]);
   await leave(page);
 });
 

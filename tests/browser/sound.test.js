@@ -105,6 +105,10 @@ test("a file of a list is clicked and heard, by several, from the keyboard, and 
   await rui.locator("#playing", { hasText: exactly("You hear my song.mp3 of ana") }).waitFor();
   const { heard } = await hearsTone(rui, TONE);
   assert.ok(Math.abs(heard - TONE) < 20, String(heard));
+  // A file that plays is not requested again.
+  for (const place of ["#entries", "#streams"]) await rui.locator(`${place} .listen`).first().press("Enter");
+  await rui.locator("#playing", { hasText: exactly("You hear my song.mp3 of ana") }).waitFor();
+  assert.equal(await rui.getByText("You asked ana to play my song.mp3.").count(), 1);
 
   // Another user plays the same stream from the list of streams.
   const eva = await join(browser, url, "eva");

@@ -7,7 +7,7 @@ import { CloseDialog } from "./close-dialog.js";
 import { Commands } from "./commands.js";
 import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
-import { byId, isComposing, nameNode, setText } from "./dom.js";
+import { byId, isComposing, isTyping, nameNode, setText } from "./dom.js";
 import { Entrance } from "./entrance.js";
 import { explain } from "./explain.js";
 import { ListView } from "./list-view.js";
@@ -226,9 +226,12 @@ function told(what, conversation, entry, isQuiet = false) {
   }
 }
 
-/** Requests a file of a client, or a stream that is already on; the page plays it when the address arrives. */
+/**
+ * Requests a file of a client, or a stream that is already on; the page plays it when the address arrives. A file that
+ * plays is not requested again.
+ */
 function listen(name, file) {
-  if (connection.state === "joined") chat.askPlay(name, file);
+  if (connection.state === "joined" && !player.isPlaying(name, file)) chat.askPlay(name, file);
   draw();
 }
 
@@ -365,6 +368,9 @@ document.addEventListener("keydown", (event) => {
     search.focus();
   } else if (event.key === "Escape" && byId("talk").contains(event.target)) {
     showList();
+  } else if (isTyping(event) && (event.target === document.body || byId("talk").contains(event.target))) {
+    // Text that is typed after a click on a button belongs to the message; Space and Enter would press the button.
+    composer.focus();
   }
 });
 document.addEventListener("visibilitychange", () => {

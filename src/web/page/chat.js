@@ -191,12 +191,13 @@ export class Chat {
     return true;
   }
 
-  /** Asks a person to play a file; false if it cannot be sent now. */
+  /** Asks a person to play a file, unless a request for it is under way; false if it cannot be sent now. */
   askPlay(name, file) {
+    if (this.streams.isAsked(name, file, this.#now())) return true;
     if (!this.#send(write(this.me, name, "play", file))) return false;
     const conversation = this.conversations.with(name);
     this.outstanding.add({ kind: "play", conversation });
-    this.streams.ask(name, file);
+    this.streams.ask(name, file, this.#now());
     this.#append(conversation, this.#entry("note", "playAsked", { name, file }));
     return true;
   }

@@ -19,6 +19,12 @@ export function isComposing({ isComposing: isUnderWay, keyCode }) {
   return isUnderWay || keyCode === 229;
 }
 
+/** Whether a key event types a character other than a space, outside a field of text. */
+export function isTyping({ key, ctrlKey, altKey, metaKey, target }) {
+  const isShortcut = ctrlKey || altKey || metaKey;
+  return !isShortcut && key !== " " && [...key].length === 1 && !target.matches("input:not([type=checkbox]), textarea");
+}
+
 /** Replaces a field by an empty copy, because in the old one undo would restore what was typed. */
 export function renew(field) {
   const fresh = field.cloneNode();

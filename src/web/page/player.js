@@ -39,6 +39,13 @@ export class Player {
     return !this.root.hidden;
   }
 
+  /** Whether this file of this client plays, or is about to. */
+  isPlaying(name, file) {
+    const playing = this.#playing;
+    const isOver = this.audio.ended || this.audio.paused || this.audio.error !== null;
+    return playing !== null && playing.name === name && playing.file === file && !isOver;
+  }
+
   /** Plays a stream of this server. */
   play({ name, file, path }) {
     this.#playing = { name, file, path };

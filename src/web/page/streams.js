@@ -4,6 +4,8 @@ import { bytes, fold } from "./protocol.js";
 
 /** Maximum number of unanswered requests that are kept; the oldest is dropped first. */
 export const ASKED = 16;
+/** Time in milliseconds within which an unanswered request is not repeated by another press of its button. */
+export const REPEAT_MS = 5_000;
 /** Maximum number of streams that are shown. */
 export const SHOWN = 100;
 
@@ -70,10 +72,16 @@ export class Streams {
     this.#asked = [];
   }
 
-  /** Records that the user asked a client for a file. */
-  ask(name, file) {
-    this.#asked.push({ key: fold(name), name, file });
+  /** Records that the user asked a client for a file at the time `at`, in milliseconds. */
+  ask(name, file, at) {
+    this.#asked.push({ key: fold(name), name, file, at });
     if (this.#asked.length > ASKED) this.#asked.shift();
+  }
+
+  /** Whether the user asked for this file less than `REPEAT_MS` before `now`, and the client has not answered. */
+  isAsked(name, file, now) {
+    const key = fold(name);
+    return this.#asked.some((asked) => asked.key === key && asked.file === file && now - asked.at < REPEAT_MS);
   }
 
   /** Answers a request: the client plays the file. False if the user did not ask for it. */
