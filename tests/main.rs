@@ -41,6 +41,7 @@ mod packaging;
 mod plain;
 #[cfg(feature = "tui")]
 mod player;
+mod presence;
 mod proxies;
 mod real_clients;
 mod reload;

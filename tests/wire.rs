@@ -524,6 +524,8 @@ fn short_forms_are_short_for_messages() {
         "/others hi: to everyone but you (broadcast_not_me)",
         "/msg bob hi: to one user; a name with blanks goes in quotes (private_message)",
         "/list: who is connected (list_clients)",
+        "/watch: who is connected, and from then on who comes and goes (watch)",
+        "/unwatch: end /watch (unwatch)",
         "/files bob: ask a user for the list of files (list_files)",
         "/play ana song.mp3: hear a file that a user has (play)",
         "/streams: what is played, and how many listen (list_streams)",

@@ -112,6 +112,8 @@ fn judge(names: &[Name], bytes: &[u8]) {
         Request::Stop { what, .. } => check(&reply::not_on(limit, name, &what.data), limit, &["server"]),
         Request::ListStreams
         | Request::ListClients
+        | Request::Watch
+        | Request::Unwatch
         | Request::Help { .. }
         | Request::Exit
         | Request::CloseServer => {}

@@ -172,3 +172,25 @@ fn a_second_run_of_a_node_is_seen_to_take_its_place() {
     });
     assert_eq!(n1.logged("a node was started again")["node"], "n2");
 }
+
+#[needs("nats-server")]
+#[test]
+fn a_watcher_is_told_of_clients_at_all_nodes() {
+    let nats = Nats::start();
+    let [n1, n2, mut n3] = nodes(&nats, ["n1", "n2", "n3"]);
+    let mut ana = n1.join("ana");
+    ana.ask("/watch", "server | ana | watch | clients connected: ana");
+    let mut bob = n2.join("bob");
+    ana.expect("server | all clients | joined | bob");
+    bob.ask("/watch", "server | bob | watch | clients connected: ana , bob");
+    let _eva = n3.join("eva");
+    for watcher in [&mut ana, &mut bob] {
+        watcher.expect("server | all clients | joined | eva");
+    }
+    bob.ask("/exit", "server | bob | exit | client disconnected");
+    ana.expect("server | all clients | left | bob");
+    // The names of a node that is given up are told as those of clients that leave.
+    n3.signal("KILL");
+    n3.ended();
+    ana.expect("server | all clients | left | eva");
+}

@@ -24,6 +24,10 @@ pub enum Operation {
     PrivateMessage,
     /// Lists the connected clients.
     ListClients,
+    /// Lists the connected clients, and sends who joins and leaves from then on.
+    Watch,
+    /// Ends [`Self::Watch`].
+    Unwatch,
     /// Lists the files that a user shares. That user's client answers.
     ListFiles,
     /// Plays a file that a user shares. That user's client sends it.
@@ -68,7 +72,7 @@ struct Row {
 }
 
 /// Every operation, in the order of the enum: [`Operation::row`] uses the variant as the index.
-const TABLE: [Row; 18] = [
+const TABLE: [Row; 20] = [
     Row {
         operation: Operation::Echo,
         wire: "echo",
@@ -108,6 +112,22 @@ const TABLE: [Row; 18] = [
         typed: "/list",
         does: "who is connected",
         also: &["clients", "who", "users", "names"],
+    },
+    Row {
+        operation: Operation::Watch,
+        wire: "watch",
+        short: "watch",
+        typed: "/watch",
+        does: "who is connected, and from then on who comes and goes",
+        also: &["presence", "notify"],
+    },
+    Row {
+        operation: Operation::Unwatch,
+        wire: "unwatch",
+        short: "unwatch",
+        typed: "/unwatch",
+        does: "end /watch",
+        also: &[],
     },
     Row {
         operation: Operation::ListFiles,

@@ -33,6 +33,7 @@ mod flood;
 mod joining;
 mod moderation;
 mod password;
+mod presence;
 mod streams;
 
 pub use endings::{bad_websocket, idle, lost_touch, outbox_full, outboxes_full, slow_reader};
@@ -40,6 +41,7 @@ pub use flood::{flooded, too_many_bytes, too_many_joins, too_many_messages, too_
 pub use joining::*;
 pub use moderation::*;
 pub use password::*;
+pub use presence::{changes, list_clients, unwatched, watch};
 pub use streams::*;
 
 /// The server's own name in SENDER and DESTINATION.
@@ -68,34 +70,6 @@ fn within(limit: usize, whole: &Message<'_>) -> Line {
     }
     let kept = whole.data.floor_char_boundary(whole.data.len().saturating_sub(over + '…'.len_utf8()));
     Line::lossy(&Message { data: &format!("{}…", &whole.data[..kept]), ..*whole })
-}
-
-/// The list of connected clients in the order of joining, in as many messages as the limit requires.
-pub fn list_clients<'a>(limit: usize, to: &Name, names: impl Iterator<Item = &'a Name>) -> Vec<Line> {
-    const HEAD: &str = "clients connected: ";
-    const BETWEEN: &str = " , ";
-    let empty = Message {
-        sender: SERVER,
-        destination: to.as_str(),
-        operation: Operation::ListClients.wire(),
-        data: HEAD,
-    };
-    let room = limit.saturating_sub(empty.encoded_len());
-    let mut lines = Vec::new();
-    let mut data = String::from(HEAD);
-    for name in names {
-        let used = data.len() - HEAD.len();
-        if used > 0 && used + BETWEEN.len() + name.as_str().len() > room {
-            lines.push(Line::lossy(&Message { data: &data, ..empty }));
-            data.truncate(HEAD.len());
-        }
-        if data.len() > HEAD.len() {
-            data.push_str(BETWEEN);
-        }
-        data.push_str(name.as_str());
-    }
-    lines.push(Line::lossy(&Message { data: &data, ..empty }));
-    lines
 }
 
 /// Reply to `list_files` without a destination.

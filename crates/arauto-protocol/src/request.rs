@@ -53,6 +53,10 @@ pub enum Request {
     },
     /// Lists the connected clients.
     ListClients,
+    /// Lists the connected clients, and sends who joins and leaves from then on.
+    Watch,
+    /// Sends no more of who joins and leaves.
+    Unwatch,
     /// Lists the operations; those for operators only for operators.
     Help {
         /// Whether the sender is an operator. Not known when the line is parsed, and set later.
@@ -178,6 +182,8 @@ impl Request {
             Self::Direct(direct) | Self::Play(direct) | Self::Stop { what: direct, .. } => direct.operation,
             Self::ListStreams => Operation::ListStreams,
             Self::ListClients => Operation::ListClients,
+            Self::Watch => Operation::Watch,
+            Self::Unwatch => Operation::Unwatch,
             Self::Help { .. } => Operation::Help,
             Self::Moderate(moderation) => moderation.operation(),
             Self::Exit => Operation::Exit,
@@ -307,6 +313,8 @@ impl Request {
                 Self::Refuse(Refusal::NotAllowed, reply::only_the_server_publishes(limit, name))
             }
             Operation::ListClients => Self::ListClients,
+            Operation::Watch => Self::Watch,
+            Operation::Unwatch => Self::Unwatch,
             Operation::Help => Self::Help { for_operator: false },
             Operation::Limits => Self::Answer(reply::limits(limit, name)),
             Operation::Kick | Operation::Ban | Operation::Unban | Operation::ListBans => {

@@ -62,6 +62,8 @@ pub fn parse(line: &str) -> Result<ShortForm<'_>, NoShortForm<'_>> {
             return Err(NoShortForm::NotAlone(operation));
         }
         Operation::ListClients
+        | Operation::Watch
+        | Operation::Unwatch
         | Operation::ListStreams
         | Operation::Exit
         | Operation::CloseServer
@@ -114,6 +116,8 @@ mod tests {
             ("msg bob hi you", short(Operation::PrivateMessage, "bob", "hi you")),
             ("msg \"Ana Maria\" hi", short(Operation::PrivateMessage, "Ana Maria", "hi")),
             ("list", short(Operation::ListClients, "", NO_DATA)),
+            ("watch", short(Operation::Watch, "", NO_DATA)),
+            ("unwatch", short(Operation::Unwatch, "", NO_DATA)),
             ("files Ana Maria", short(Operation::ListFiles, "Ana Maria", NO_DATA)),
             ("files \"bob\"", short(Operation::ListFiles, "bob", NO_DATA)),
             ("files", short(Operation::ListFiles, "", NO_DATA)),

@@ -15,6 +15,7 @@ use super::{
     cluster::replica::Replica,
     output::Output,
     pending_claim::PendingClaims,
+    presence::Presence,
     roster::Roster,
     streams::{AudioHandle, StreamRequests, Streams},
 };
@@ -45,6 +46,7 @@ mod carry_out;
 pub mod cluster;
 mod order_log;
 mod outboxes;
+mod presence;
 mod requests;
 mod slow_readers;
 mod streams;
@@ -62,6 +64,8 @@ pub struct Registry {
     claims_begun: Vec<SessionId>,
     /// Sessions whose names are free and not yet given to the clients that wait for them.
     freed: Vec<SessionId>,
+    /// The watchers, and the joins and leaves that they have not been told.
+    presence: Presence,
     batch: Batch,
     flush_scheduler: FlushScheduler,
     blocked: BlockedWork,
@@ -125,6 +129,7 @@ impl Registry {
             claims: PendingClaims::default(),
             claims_begun: Vec::new(),
             freed: Vec::new(),
+            presence: Presence::default(),
             batch,
             flush_scheduler,
             blocked: BlockedWork::default(),
@@ -231,6 +236,7 @@ impl Registry {
             notify_later(ctx, self.config.media.publish_timeout, PublishOver(stream, opening));
         }
         self.watch_waits(ctx);
+        self.tell_presence_later(ctx);
         if !self.flush_due {
             self.flush_due = true;
             ctx.notify(Flush);

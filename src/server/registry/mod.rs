@@ -1,7 +1,7 @@
 //! The one place that knows all members: assigns names, finds receivers, and gives all output one order ([`actor`]).
 //!
 //! [`judge`] decides by the tables, which are plain structs: [`roster`] (members by name), [`pending_claim`] (sessions
-//! that wait for a name whose bearer may be dead). [`output`] puts lines into the batch. [`streams`] are audio streams.
+//! that wait for a name whose bearer may be dead), [`presence`] (sessions that watch for joins and leaves). [`output`] puts lines into the batch. [`streams`] are audio streams.
 //! [`cluster`] is what a registry needs beside them while other servers share its order.
 
 pub mod actor;
@@ -9,5 +9,6 @@ mod cluster;
 mod judge;
 mod output;
 mod pending_claim;
+mod presence;
 mod roster;
 pub mod streams;

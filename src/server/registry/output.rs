@@ -39,7 +39,7 @@ impl Output<'_> {
     }
 
     /// Queues lines for a member.
-    pub fn tell_all(&mut self, session_ref: SessionRef, lines: Vec<Line>) {
+    pub fn tell_all(&mut self, session_ref: SessionRef, lines: impl IntoIterator<Item = Line>) {
         for line in lines {
             self.tell(session_ref, line);
         }

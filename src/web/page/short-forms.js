@@ -22,6 +22,8 @@ const TABLE = [
   ["others", "broadcast_not_me", "/others hi", "other"],
   ["msg", "private_message", "/msg bob hi", "private", "message", "pm", "privmsg", "whisper", "tell"],
   ["list", "list_clients", "/list", "clients", "who", "users", "names"],
+  ["watch", "watch", "/watch", "presence", "notify"],
+  ["unwatch", "unwatch", "/unwatch"],
   ["files", "list_files", "/files bob", "ls", "dir"],
   ["play", "play", "/play ana song.mp3", "listen", "hear"],
   ["streams", "list_streams", "/streams", "playing", "on air"],

@@ -40,6 +40,8 @@ fn a_message_and_its_short_form_ask_for_the_same() {
             Request::Direct(direct(Operation::PrivateMessage, "bob", "hi")),
         ),
         ("alan | server | list_clients", "/list", Request::ListClients),
+        ("alan | server | watch", "/watch", Request::Watch),
+        ("alan | server | unwatch", "/unwatch", Request::Unwatch),
         (
             "alan | Ana Maria | list_files | no data",
             "/files Ana Maria",

@@ -56,6 +56,8 @@ impl Registry {
                 let lines = reply::list_clients(limit, &name, self.roster.names());
                 self.output().tell_all(session_ref, lines);
             }
+            Request::Watch => self.watch(session_ref),
+            Request::Unwatch => self.unwatch(session_ref, &name),
             Request::Help { for_operator } => {
                 self.output().tell_all(session_ref, reply::help(limit, &name, for_operator));
             }
@@ -95,6 +97,7 @@ impl Registry {
         match self.roster.leave(id) {
             Some(member) => {
                 self.forget_bearer(id, member.name.key());
+                self.presence.left(&member.name);
                 self.freed.push(id);
             }
             None => drop(self.claims.remove(id)),

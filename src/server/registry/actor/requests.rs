@@ -115,6 +115,8 @@ impl Registry {
             Request::Answer(_)
             | Request::Refuse(..)
             | Request::ListClients
+            | Request::Watch
+            | Request::Unwatch
             | Request::ListStreams
             | Request::Stop { .. }
             | Request::Help { .. } => self.is_at_least(session_ref.id, FillLevel::High),

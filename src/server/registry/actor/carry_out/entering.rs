@@ -108,6 +108,7 @@ impl Registry {
             }
         }
         self.note_bearer(session_ref.id, name.key());
+        self.presence.joined(name);
         self.welcome(enter);
         for work in claim.works {
             self.work(work);

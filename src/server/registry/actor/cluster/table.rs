@@ -14,6 +14,7 @@ use super::super::{
             replica::Entering,
         },
         pending_claim::{PendingClaim, PendingClaims},
+        presence::Presence,
         roster::{Member, Roster},
     },
     Registry,
@@ -193,6 +194,7 @@ impl Registry {
     fn forget_members(&mut self) {
         self.roster = Roster::default();
         self.claims = PendingClaims::default();
+        self.presence = Presence::default();
         self.freed.clear();
         if let Some(replica) = &mut self.replica {
             replica.forget_all();
