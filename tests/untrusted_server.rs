@@ -137,6 +137,8 @@ fn what_is_no_answer_is_not_waited_for_beyond_the_time() {
         // An empty list.
         "server | x | list_clients | clients connected: ",
         "server | x | help | /help: help (help)",
+        "server | all clients | joined | bob",
+        "server | x | watch | clients connected, 1 to 1 of 2: bob",
         "server | x | list_streams | ana: a.mp3, 1 listening, 00:01",
         "no message",
     ] {

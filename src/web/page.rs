@@ -42,7 +42,6 @@ assets! {
     "/outstanding.js": "outstanding.js" as SCRIPT;
     "/people.js": "people.js" as SCRIPT;
     "/player.js": "player.js" as SCRIPT;
-    "/presence.js": "presence.js" as SCRIPT;
     "/press.js": "press.js" as SCRIPT;
     "/protocol.js": "protocol.js" as SCRIPT;
     "/search.js": "search.js" as SCRIPT;

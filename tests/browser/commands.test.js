@@ -11,7 +11,7 @@ const skip = CHROMIUM ? false : "no chromium";
 const MARK = "alan | alan | echo | done so far";
 const LIMITS = "alan | server | limits | no data";
 /** Lines that the page sends by itself. */
-const OWN = new Set([MARK, "alan | server | list_clients | no data", "alan | server | list_streams | no data", LIMITS]);
+const OWN = new Set([MARK, "alan | server | watch | no data", "alan | server | list_streams | no data", LIMITS]);
 const REFUSAL = "Your message was not sent: you may send 1 messages a second, 1 at once. Try again in 1 s";
 let browser;
 let server;

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 
 import { CHROMIUM, choose, exactly, hears, join, launch, leave, leaveAll, person, say } from "./browser.js";
-import { answering, greet, servePage } from "./page-server.js";
+import { answering, greet, parts, servePage } from "./page-server.js";
 
 const skip = CHROMIUM ? false : "no chromium";
 let browser;
@@ -12,8 +12,8 @@ let server;
 let socket;
 let answers;
 let people = [];
-/** Requests for the list of clients, and marks, that the server has not answered; null if it answers them at once. */
-let held = null;
+/** Number of requests for the list of clients. */
+let requests = 0;
 
 before(async () => {
   if (skip) return;
@@ -27,16 +27,15 @@ before(async () => {
   server = await servePage((client) => {
     socket = client;
     greet(client, (...message) => {
-      const isHeld = ["list_clients", "echo"].includes(message[1].operation);
-      if (held !== null && isHeld) held.push(message);
-      else answers(...message);
+      if (["list_clients", "watch"].includes(message[1].operation)) requests += 1;
+      answers(...message);
     });
   });
 });
 afterEach(async () => {
   await leaveAll();
   people = [];
-  held = null;
+  requests = 0;
 });
 after(async () => {
   await browser?.close();
@@ -112,8 +111,6 @@ test("a search also lists unread conversations, and Enter chooses none of them",
   await leave(page);
 });
 
-const KEY = "00112233445566778899aabbccddeeff";
-
 /** Joins, and waits for the list of clients. */
 async function joined() {
   const page = await join(browser, server.url, "alan");
@@ -122,89 +119,55 @@ async function joined() {
   return page;
 }
 
-/** Runs `act`, during which the page gets no list of clients. */
-async function withoutLists(act) {
-  held = [];
-  await act();
-  const messages = held;
-  held = null;
-  for (const message of messages) answers(...message);
-}
-
 function isHere(page, name) {
   return page.locator("#people .person:not(.away)", { has: page.locator(".name", { hasText: exactly(name) }) });
 }
 
-test("a person from whom anything arrives is shown as here at once", { skip }, async () => {
-  const page = await joined();
-  for (const [number, line] of [
-    "all clients | broadcast | hello",
-    "all clients | broadcast_not_me | hello",
-    "alan | private_message | hello",
-    "alan | list_files | no data",
-    "alan | list_files | a.txt",
-    "alan | publish | rtsp://h:1/7f3a?key=0 a.mp3",
-    "alan | play | cannot: a.mp3: no",
-    `alan | play | rtsp://h:1/7f3a?key=${KEY} - a.mp3`,
-    "alan | dance | tango",
-  ].entries()) {
-    const name = `bob ${number}`;
-    await withoutLists(async () => {
-      // A conversation with a person who is not here.
-      await say(page, `/msg ${JSON.stringify(name)} hello`);
-      await page.locator("#people .person.away", { hasText: name }).waitFor();
-      socket.send(`${name} | ${line}`);
-      await isHere(page, name).waitFor();
-      people.push(name);
-    });
-  }
-  await leave(page);
-});
-
-test("a person of whom the server says that it left is shown as gone at once", { skip }, async () => {
-  people = ["ana", "bob", "carl", "dora", "eva"];
-  const page = await joined();
-  for (const [name, line] of [
-    ["ana", "stop | ana: a.mp3 ended: ana has left"],
-    ["bob", "play | bob: a.mp3 does not play: bob has left"],
-    ["carl", "kick | carl was disconnected"],
-    ["dora", "ban | dora is banned for good by alan: being rude (1 session ended); that is a name"],
-  ]) {
-    await withoutLists(async () => {
-      socket.send(`server | alan | ${line}`);
-      await person(page, name).waitFor({ state: "detached" });
-      people = people.filter((one) => one !== name);
-    });
-  }
-  await withoutLists(async () => {
-    // These do not say that anybody left.
-    socket.send("server | alan | stop | dora: eva has left ended");
-    socket.send("server | alan | stop | dora: a.mp3 ended: eva has left");
-    socket.send("eva | alan | private_message | eva: a.mp3 ended: eva has left");
-    await isHere(page, "eva").locator(".badge").waitFor();
-    await page.locator("#subtitle", { hasText: "2 are here" }).waitFor();
-  });
-  await leave(page);
-});
-
-test("of a person's last message and the list, the newer one is right", { skip }, async () => {
+test("people who join and leave are shown at once, and no list is requested for it", { skip }, async () => {
   people = ["bob"];
   const page = await joined();
-  held = [];
+  // A conversation with a person who is not here.
+  await say(page, "/msg eva hello");
+  await page.locator("#people .person.away", { hasText: "eva" }).waitFor();
+  socket.send("server | all clients | joined | eva , carl");
+  await isHere(page, "eva").waitFor();
+  await isHere(page, "carl").waitFor();
+  await page.locator("#subtitle", { hasText: "4 are here" }).waitFor();
+  socket.send("server | all clients | left | bob , eva");
+  await person(page, "bob").waitFor({ state: "detached" });
+  await page.locator("#people .person.away", { hasText: "eva" }).waitFor();
+  // Names can have any form, and only the server tells who comes and goes.
+  socket.send("eva | all clients | left | carl");
+  socket.send("server | all clients | left | CARL");
+  await person(page, "carl").waitFor({ state: "detached" });
+  await page.locator("#subtitle", { hasText: "Only you are here" }).waitFor();
+  assert.equal(requests, 1);
+  await leave(page);
+});
+
+test("a list that the server sends in place of changes replaces the names", { skip }, async () => {
+  people = ["bob"];
+  const page = await joined();
+  const names = ["alan", ...Array.from({ length: 200 }, (_, number) => `person ${number}`)];
+  const messages = parts("alan", names);
+  assert.ok(messages.length > 2);
+  for (const message of messages) socket.send(message);
+  await page.locator("#subtitle", { hasText: "201 are here" }).waitFor();
+  await person(page, "bob").waitFor({ state: "detached" });
+  await leave(page);
+});
+
+test("/list and /watch show who is here", { skip }, async () => {
+  people = ["bob"];
+  const page = await joined();
+  people = ["eva"];
   await say(page, "/list");
-  socket.send("bob | all clients | broadcast | bye");
-  await hears(page, "bye");
-  // When this has come back, the server has the request for the list.
-  await say(page, "hello");
-  await hears(page, "hello");
-  people = [];
-  const messages = held;
-  held = null;
-  for (const message of messages) {
-    answers(...message);
-    if (message[1].operation === "list_clients") socket.send("eva | all clients | broadcast | hi");
-  }
   await hears(page, "2 are here: alan, eva");
   await person(page, "bob").waitFor({ state: "detached" });
+  people = ["rui"];
+  await say(page, "/watch");
+  await hears(page, "2 are here: alan, rui");
+  await say(page, "/unwatch");
+  await page.locator("#complaint", { hasText: "This page always shows who joins and leaves" }).waitFor();
   await leave(page);
 });

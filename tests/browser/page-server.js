@@ -63,7 +63,7 @@ export function answering(people, more = () => false) {
     if (operation === "name") {
       socket.name = data;
       socket.send(`server | ${data} | connection_confirmation | You are now connected to the server`);
-    } else if (operation === "list_clients") {
+    } else if (operation === "watch") {
       for (const part of parts(socket.name, [socket.name, ...people()])) socket.send(part);
     } else if (operation === "echo") {
       socket.send(line);
@@ -73,18 +73,18 @@ export function answering(people, more = () => false) {
   };
 }
 
-function parts(to, names) {
-  const head = `server | ${to} | list_clients | clients connected: `;
+/** The messages of a list, numbered as by the server. */
+export function parts(to, names) {
+  const head = (place) => `server | ${to} | watch | clients connected${place}: `;
+  const whole = head("") + names.join(" , ");
+  if (Buffer.byteLength(whole) <= 1024) return [whole];
   const found = [];
-  let part = "";
-  for (const name of names) {
-    const longer = part === "" ? name : `${part} , ${name}`;
-    if (Buffer.byteLength(head + longer) > 1024) {
-      found.push(head + part);
-      part = name;
-    } else {
-      part = longer;
-    }
+  const room = 1024 - Buffer.byteLength(head(`, ${names.length} to ${names.length} of ${names.length}`));
+  for (let first = 0; first < names.length; ) {
+    let last = first + 1;
+    while (last < names.length && Buffer.byteLength(names.slice(first, last + 1).join(" , ")) <= room) last += 1;
+    found.push(head(`, ${first + 1} to ${last} of ${names.length}`) + names.slice(first, last).join(" , "));
+    first = last;
   }
-  return [...found, head + part];
+  return found;
 }

@@ -87,10 +87,10 @@ async function aName(page) {
   });
 }
 
-/** Sends messages from these people, so that the page learns of them at once. */
+/** Tells the page that these people have joined. */
 async function arrive(page, names) {
   people = [...people, ...names];
-  for (const name of names) sockets[0].send(`${name} | all clients | broadcast | here`);
+  sockets[0].send(`server | all clients | joined | ${names.join(" , ")}`);
   await page.locator("#subtitle", { hasText: `${people.length + 1} are here` }).waitFor();
   // The list shows them once the pointer has rested.
   await page.waitForFunction(
@@ -131,8 +131,8 @@ for (const search of ["", "student"]) {
 const CHANGES = {
   "others arrive above it": (page) => arrive(page, ["Aaron", "Abel", "Ada"]),
   "others leave above it": async (page) => {
+    sockets[0].send(`server | all clients | left | ${people.slice(0, 5).join(" , ")}`);
     people = people.slice(5);
-    await page.evaluate(() => window.dispatchEvent(new Event("focus")));
     await page.waitForFunction(() => document.querySelector("#people .person")?.getAttribute("aria-setsize") === "57");
   },
   "a conversation begins above it": async (page) => {
@@ -193,8 +193,7 @@ test("rows stay in place while the mouse moves over them", { skip }, async () =>
   await person(page, "Student 08").waitFor();
   const { x, y } = await middle(person(page, "Student 08"));
   await page.mouse.move(x, y);
-  people = [...people, "Aaron"];
-  sockets[0].send("Aaron | all clients | broadcast | here");
+  sockets[0].send("server | all clients | joined | Aaron");
   await page.locator("#subtitle", { hasText: "62 are here" }).waitFor();
   await page.mouse.move(x + 1, y);
   await page.mouse.down();
@@ -239,8 +238,7 @@ test("Enter in the search field chooses the row that is marked though somebody a
   await page.locator("#search").focus();
   await page.keyboard.type("student 1");
   await page.locator("#people .person.active .name", { hasText: "Student 10" }).waitFor();
-  people = ["A student 1", ...people];
-  sockets[0].send("A student 1 | all clients | broadcast | here");
+  sockets[0].send("server | all clients | joined | A student 1");
   await person(page, "A student 1").waitFor();
   await page.keyboard.press("Enter");
   await reaches(page, "Student 10");

@@ -8,7 +8,7 @@ import { CONVERSATIONS, Conversations, ENTRIES, ENTRIES_IN_ALL } from "../../src
 import { addPart, listing, part, size } from "../../src/web/page/files.js";
 import { meaning } from "../../src/web/page/meaning.js";
 import { Outstanding, REMEMBERED } from "../../src/web/page/outstanding.js";
-import { People, listEvery, rows } from "../../src/web/page/people.js";
+import { People, rows } from "../../src/web/page/people.js";
 import { bytes, fold, forbidden, lines, parse, write } from "../../src/web/page/protocol.js";
 import { serverWords } from "../../src/web/page/server-words.js";
 import { Streams } from "../../src/web/page/streams.js";
@@ -41,7 +41,17 @@ test("each message has its meaning", () => {
     ["bob | all clients | broadcast | server closed", { is: "said", by: "bob", to: "all", text: "server closed" }],
     ["bob | all clients | broadcast_not_me | hi", { is: "said", by: "bob", to: "others", text: "hi" }],
     ["server | all clients | broadcast | server closed", { is: "serverClosed" }],
-    ["server | alan | list_clients | clients connected: a , b c", { is: "clients", names: ["a", "b c"] }],
+    ["server | alan | watch | clients connected: a , b c", { is: "people", names: ["a", "b c"], place: null }],
+    [
+      "server | alan | watch | clients connected, 3 to 4 of 12: a , b: c",
+      { is: "people", names: ["a", "b: c"], place: { first: 3, last: 4, of: 12 } },
+    ],
+    [
+      "server | alan | watch | clients connected, 9 to 8 of 1: x",
+      { is: "serverSays", operation: "watch", text: "clients connected, 9 to 8 of 1: x" },
+    ],
+    ["server | all clients | joined | a , b c", { is: "came", names: ["a", "b c"] }],
+    ["server | all clients | left | a", { is: "departed", names: ["a"] }],
     ["bob | alan | list_files | no data", { is: "filesWanted", by: "bob" }],
     ["bob | alan | list_files | a.txt", { is: "files", of: "bob", text: "a.txt" }],
     [
@@ -197,22 +207,23 @@ test("what waits for an answer is bounded and answered in order", () => {
 
 test("a list of people in parts takes the place of the one before when it is whole", () => {
   const people = new People();
-  people.begin();
-  people.part(["bob", "Ana"]);
-  people.finish();
-  people.begin();
-  people.part(["Ana"]);
+  const names = () => people.sorted().map(([, name]) => name);
+  people.part(["bob", "Ana"], null);
+  people.part(["Ana"], { first: 1, last: 1, of: 4 });
   assert.equal(people.size, 2);
-  people.part(["carl", "bea 10", "bea 9"]);
-  assert.equal(people.heard("dora"), true);
+  people.part(["carl", "bea 10", "bea 9"], { first: 2, last: 4, of: 4 });
+  assert.deepEqual(names(), ["Ana", "bea 9", "bea 10", "carl"]);
+  people.came(["dora", "ANA"]);
+  people.departed(["Carl", "nobody"]);
+  assert.deepEqual(names(), ["ANA", "bea 9", "bea 10", "dora"]);
+  // A requested list without numbers goes on until it is finished; one that was not requested is whole.
+  people.begin();
+  people.part(["eva"], null);
+  people.part(["rui"], null);
   people.finish();
-  assert.deepEqual(
-    people.sorted().map(([, name]) => name),
-    ["Ana", "bea 9", "bea 10", "carl", "dora"],
-  );
-  assert.equal(people.heard("ANA"), false);
-  assert.equal(listEvery(12), 10_000);
-  assert.equal(listEvery(5_000), 50_000);
+  assert.deepEqual(names(), ["eva", "rui"]);
+  people.part(["zoe"], null);
+  assert.deepEqual(names(), ["zoe"]);
 });
 
 test("rows: everyone, those one talks with, who else is here; and searching", () => {
@@ -456,7 +467,7 @@ test("a browser is asked for a file and says that it has none", () => {
 
 test("what is on is listed whole, whoever's name holds what", () => {
   const { chat, sent, told, receive } = soundRoom();
-  chat.people.heard("a: b");
+  chat.people.came(["a: b"]);
   chat.askStreams();
   chat.askStreams();
   assert.deepEqual(sent, ["alan | server | list_streams | no data", "alan | alan | echo | done so far"]);

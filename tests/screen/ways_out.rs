@@ -79,7 +79,7 @@ fn after_a_cut_it_connects_again_under_the_same_name() {
     let mut third = puppet.accept("rui");
     Puppet::confirm(&mut third, "rui");
     third.expect("rui | server | limits | no data");
-    third.expect("rui | server | list_clients | no data");
+    third.expect("rui | server | watch | no data");
     rui.shows_in_row_from_below(1, "rui @ ");
     rui.enter(" a line");
     third.line();

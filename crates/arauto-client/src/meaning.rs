@@ -32,6 +32,17 @@ pub enum Meaning<'a> {
     Echo(&'a str),
     /// Names of the connected clients in joining order, or a part of that list.
     Clients(Vec<&'a str>),
+    /// Names of the connected clients, or a part of that list, for a client that watches. Changes follow.
+    Watched {
+        /// The names.
+        names: Vec<&'a str>,
+        /// The part of the list that they are; `None` if the server does not say so, as for a whole list.
+        part: Option<ListPart>,
+    },
+    /// These clients have joined.
+    Joined(Vec<&'a str>),
+    /// These clients have left.
+    Departed(Vec<&'a str>),
     /// A user asks for this client's list of files.
     FilesWanted {
         /// Name of the user.
@@ -89,6 +100,33 @@ pub enum Meaning<'a> {
     Other,
 }
 
+/// The place of a message's names in a list that comes in several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListPart {
+    /// Number of the first name, from 1.
+    pub first: usize,
+    /// Number of the last name.
+    pub last: usize,
+    /// Number of names in the list.
+    pub of: usize,
+}
+
+impl ListPart {
+    /// Parses the text of a part: its place, and its names.
+    fn parse(text: &str) -> Option<(Self, &str)> {
+        let (place, names) = text.strip_prefix("clients connected, ")?.split_once(": ")?;
+        let (first, rest) = place.split_once(" to ")?;
+        let (last, of) = rest.split_once(" of ")?;
+        let part = Self { first: first.parse().ok()?, last: last.parse().ok()?, of: of.parse().ok()? };
+        (1 <= part.first && part.first <= part.last && part.last <= part.of).then_some((part, names))
+    }
+}
+
+/// Splits a list of names. The report's server leaves a blank after the last one.
+fn split_names(list: &str) -> Vec<&str> {
+    list.split(BETWEEN_NAMES).map(str::trim).filter(|name| !name.is_empty()).collect()
+}
+
 /// Prefix of the text of a list of clients.
 const CLIENTS: &str = "clients connected: ";
 
@@ -128,13 +166,18 @@ impl OwnedMessage {
             "connection_error" => Meaning::NotLetIn(text),
             "exit" => Meaning::Left,
             "list_clients" => match text.strip_prefix(CLIENTS) {
-                // The report's server leaves a blank after the last name.
-                Some(names) => {
-                    let names = names.split(BETWEEN_NAMES).map(str::trim);
-                    Meaning::Clients(names.filter(|name| !name.is_empty()).collect())
-                }
+                Some(names) => Meaning::Clients(split_names(names)),
                 None => Meaning::ServerSays { operation, text },
             },
+            "watch" => match (text.strip_prefix(CLIENTS), ListPart::parse(text)) {
+                (Some(names), _) => Meaning::Watched { names: split_names(names), part: None },
+                (None, Some((part, names))) => {
+                    Meaning::Watched { names: split_names(names), part: Some(part) }
+                }
+                (None, None) => Meaning::ServerSays { operation, text },
+            },
+            "joined" => Meaning::Joined(split_names(text)),
+            "left" => Meaning::Departed(split_names(text)),
             "error_message" | "Unknown_operation" | "private_message" | "list_files" | "play" => {
                 Meaning::Refusal { operation, why: text }
             }
@@ -167,6 +210,23 @@ mod tests {
             ),
             ("server | alan | list_clients | clients connected: a,b , c", Meaning::Clients(vec!["a,b", "c"])),
             ("server | alan | list_clients | clients connected: ", Meaning::Clients(vec![])),
+            (
+                "server | alan | watch | clients connected: a , b",
+                Meaning::Watched { names: vec!["a", "b"], part: None },
+            ),
+            (
+                "server | alan | watch | clients connected, 3 to 4 of 12: c , d",
+                Meaning::Watched {
+                    names: vec!["c", "d"],
+                    part: Some(ListPart { first: 3, last: 4, of: 12 }),
+                },
+            ),
+            (
+                "server | alan | watch | clients connected, 3 to 2 of 12: c",
+                Meaning::ServerSays { operation: "watch", text: "clients connected, 3 to 2 of 12: c" },
+            ),
+            ("server | all clients | joined | a , b", Meaning::Joined(vec!["a", "b"])),
+            ("server | all clients | left | a", Meaning::Departed(vec!["a"])),
             ("bob | alan | list_files | no data", Meaning::FilesWanted { by: "bob" }),
             ("bob | alan | list_files | a.txt", Meaning::Files { of: "bob", text: "a.txt" }),
             (

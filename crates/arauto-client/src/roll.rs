@@ -10,7 +10,7 @@ pub const MAX_BYTES: usize = 128 * MAX_NAMES;
 const MAX_NAME_BYTES: usize = 256;
 
 /// Names, in the order received.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Roll {
     names: Vec<String>,
     bytes: usize,
@@ -29,6 +29,18 @@ impl Roll {
             self.bytes += name.len();
             self.names.push(name.to_owned());
         }
+    }
+
+    /// Removes names.
+    pub fn remove(&mut self, names: &[&str]) {
+        self.names.retain(|name| !names.contains(&name.as_str()));
+        self.bytes = self.names.iter().map(String::len).sum();
+    }
+
+    /// The names.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        &self.names
     }
 
     /// Whether names were left out. No server has that many users.

@@ -276,10 +276,10 @@ impl App {
         }
         self.show_given_up_files(now);
         if self.connection == ConnectionState::Joined
-            && let Some(mark) = self.people.ask(now.at)
+            && let Some((request, mark)) = self.people.ask(now.at)
         {
             // Sent together: the echo marks the end of the list.
-            self.send(typed::list_clients(&self.name));
+            self.send(typed::request(&self.name, request));
             self.send(typed::echo(&self.name, &mark));
             self.unconfirmed.mark(mark, now.at);
             self.confirm_at = None;

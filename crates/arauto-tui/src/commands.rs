@@ -52,7 +52,9 @@ impl From<Operation> for Command {
 
 /// All commands, in the order of the help. A word that has two meanings is there twice.
 pub fn all() -> impl Iterator<Item = Command> {
-    Operation::for_people().map(Command::from).chain(HERE)
+    // This screen shows joins and leaves anyway.
+    let is_here = |operation: &Operation| !matches!(operation, Operation::Watch | Operation::Unwatch);
+    Operation::for_people().filter(is_here).map(Command::from).chain(HERE)
 }
 
 /// The command that a mistyped word or a synonym most likely means, by the rule of [`Operation::nearest`].

@@ -44,6 +44,18 @@ impl App {
                 }
             }
             Meaning::Clients(names) => self.people.part(&names),
+            Meaning::Watched { names, part } => {
+                let fresh = self.people.watched(&names, part);
+                self.fresh(&fresh, now);
+            }
+            Meaning::Joined(names) => {
+                let fresh = self.people.came(&names);
+                self.fresh(&fresh, now);
+            }
+            Meaning::Departed(names) => {
+                let fresh = self.people.departed(&names);
+                self.fresh(&fresh, now);
+            }
             Meaning::FilesWanted { by } => {
                 self.people.heard(by);
                 self.answer_files(by, now);
@@ -61,6 +73,7 @@ impl App {
                 self.offered(by, &offer, now);
             }
             Meaning::NotOffered { by, why } => self.not_offered(by, why, now),
+            Meaning::Refusal { operation, .. } if self.people.is_watch_refused(operation) => {}
             Meaning::Refusal { operation, why } => {
                 self.not_played(operation, why);
                 // The list of users may be out of date, for example if the reason is that a name is gone.

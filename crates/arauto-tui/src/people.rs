@@ -1,12 +1,12 @@
-//! [`People`]: the list of connected users, kept up to date by requests. No IO: callers ask when a request is due,
-//! and pass in the answers.
+//! [`People`]: the list of connected users. A server that knows `watch` keeps it up to date; others are asked for it again
+//! and again. No IO: callers ask when a request is due, and pass in the answers.
 
 use std::{
     collections::HashSet,
     time::{Duration, Instant},
 };
 
-use arauto_client::roll::Roll;
+use arauto_client::{meaning::ListPart, roll::Roll};
 
 /// Interval between two requests for the list if nothing hints at a change.
 const ASK_INTERVAL: Duration = Duration::from_secs(5);
@@ -23,9 +23,10 @@ const MARK: &str = "(end of the list of who is here, no. ";
 /// The connected users, as far as they are known.
 #[derive(Debug, Default)]
 pub struct People {
-    names: Vec<String>,
+    names: Roll,
     /// Whether a list has come since the last connection began.
     known: bool,
+    source: Source,
     /// Names of the list that is coming.
     coming: Roll,
     /// The request that has no answer yet.
@@ -39,7 +40,28 @@ pub struct People {
     wanted: bool,
 }
 
-/// Changes that a new list brings.
+/// How the list is kept up to date.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Source {
+    /// Not known yet: the server is asked whether it knows `watch`.
+    #[default]
+    Unknown,
+    /// The server sends changes.
+    Watch,
+    /// The list is requested again and again.
+    Lists,
+}
+
+/// A request for the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// `watch`.
+    Watch,
+    /// `list_clients`.
+    List,
+}
+
+/// Changes that a new list or the server brings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fresh {
     /// Whether the user wants to see the list.
@@ -54,13 +76,16 @@ pub struct Fresh {
 struct Asked {
     at: Instant,
     for_eyes: bool,
+    request: Request,
+    /// A part of the answer has come, or the refusal of `watch`.
+    is_answered: bool,
 }
 
 impl People {
     /// The names, in joining order.
     #[must_use]
     pub fn names(&self) -> &[String] {
-        &self.names
+        self.names.names()
     }
 
     /// Whether the list belongs to the present connection.
@@ -71,7 +96,7 @@ impl People {
 
     /// Handles a connection whose name is confirmed: a request is due at once.
     pub fn joined(&mut self, now: Instant) {
-        (self.asked, self.next) = (None, Some(now));
+        (self.asked, self.next, self.source) = (None, Some(now), Source::Unknown);
     }
 
     /// Handles the end of the connection.
@@ -87,7 +112,7 @@ impl People {
 
     /// Takes the name of a sender. A name that is not on the list hints at a change.
     pub fn heard(&mut self, name: &str) {
-        if self.known && !self.names.iter().any(|known| known == name) {
+        if self.known && self.source == Source::Lists && !self.names().iter().any(|known| known == name) {
             self.hint();
         }
     }
@@ -108,26 +133,71 @@ impl People {
         }
     }
 
-    /// Starts a request if one is due. Returns the text of the echo to send after it.
-    pub fn ask(&mut self, now: Instant) -> Option<String> {
+    /// Starts a request if one is due. Returns it, and the text of the echo to send after it.
+    pub fn ask(&mut self, now: Instant) -> Option<(Request, String)> {
         if self.deadline().is_none_or(|deadline| now < deadline) {
             return None;
         }
-        let each = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
+        let request = if self.source == Source::Unknown { Request::Watch } else { Request::List };
+        let each = u32::try_from(self.names().len()).unwrap_or(u32::MAX);
         self.coming = Roll::default();
-        self.asked = Some(Asked { at: now, for_eyes: std::mem::take(&mut self.wanted) });
+        let for_eyes = std::mem::take(&mut self.wanted);
+        self.asked = Some(Asked { at: now, for_eyes, request, is_answered: false });
         self.last_asked = Some(now);
         self.next = Some(now + ASK_INTERVAL + ASK_INTERVAL_PER_PERSON.saturating_mul(each));
         self.count += 1;
-        Some(format!("{MARK}{})", self.count))
+        Some((request, format!("{MARK}{})", self.count)))
     }
 
     /// Takes a part of a list.
     pub fn part(&mut self, names: &[&str]) {
         // A part that was not requested belongs to no list.
-        if self.asked.is_some() {
+        if self.asked.is_some_and(|asked| asked.request == Request::List) {
             self.coming.add(names);
         }
+    }
+
+    /// Takes an answer to `watch`, or a list that the server sends in place of changes. Returns the changes that a complete
+    /// list brings.
+    pub fn watched(&mut self, names: &[&str], part: Option<ListPart>) -> Fresh {
+        let asked = self.asked.as_mut().filter(|asked| asked.request == Request::Watch);
+        let was_answered = asked.is_some_and(|asked| std::mem::replace(&mut asked.is_answered, true));
+        // A list without numbers may have further messages before the echo that marks its end.
+        if !part.map_or(was_answered, |part| part.first > 1) {
+            self.coming = Roll::default();
+        }
+        self.coming.add(names);
+        if part.is_some_and(|part| part.last < part.of) {
+            return Fresh::default();
+        }
+        self.source = Source::Watch;
+        self.replace(self.coming.clone())
+    }
+
+    /// Whether the server's message with this operation says that it does not know `watch`.
+    pub fn is_watch_refused(&mut self, operation: &str) -> bool {
+        let asked = self.asked.as_mut().filter(|asked| asked.request == Request::Watch);
+        let is_first = |asked: &mut Asked| !std::mem::replace(&mut asked.is_answered, true);
+        operation == "Unknown_operation" && asked.is_some_and(is_first)
+    }
+
+    /// Takes the names of clients that have joined. Returns those that are new.
+    pub fn came(&mut self, names: &[&str]) -> Fresh {
+        let new: Vec<&str> = {
+            let known: HashSet<&str> = self.names().iter().map(String::as_str).collect();
+            names.iter().copied().filter(|name| !known.contains(name)).collect()
+        };
+        self.names.add(&new);
+        Fresh { came: new.into_iter().map(str::to_owned).collect(), ..Fresh::default() }
+    }
+
+    /// Takes the names of clients that have left. Returns those that were known.
+    pub fn departed(&mut self, names: &[&str]) -> Fresh {
+        let before: HashSet<&str> = self.names().iter().map(String::as_str).collect();
+        let left =
+            names.iter().filter(|name| before.contains(*name)).map(|name| (*name).to_owned()).collect();
+        self.names.remove(names);
+        Fresh { left, ..Fresh::default() }
     }
 
     /// Takes an echo. Returns `None` if it marks no list, and otherwise the changes that the list brings.
@@ -136,17 +206,31 @@ impl People {
         if number > self.count {
             return None;
         }
-        match self.asked.take_if(|_| number == self.count) {
-            None => Some(Fresh::default()),
-            Some(asked) => {
-                let before =
-                    std::mem::replace(&mut self.names, std::mem::take(&mut self.coming).into_names());
-                // Changes while there was no connection are not reported.
-                let is_news = std::mem::replace(&mut self.known, true);
-                let (came, left) = if is_news { changes(&before, &self.names) } else { Default::default() };
-                Some(Fresh { for_eyes: asked.for_eyes, came, left })
-            }
+        let Some(asked) = self.asked.take_if(|_| number == self.count) else { return Some(Fresh::default()) };
+        let mut fresh = Fresh::default();
+        if asked.request == Request::List {
+            let list = std::mem::take(&mut self.coming);
+            fresh = self.replace(list);
+        } else if self.source == Source::Unknown {
+            // The server does not know `watch`.
+            (self.source, self.next) = (Source::Lists, self.last_asked);
+            self.wanted |= asked.for_eyes;
+            return Some(fresh);
         }
+        self.coming = Roll::default();
+        if self.source == Source::Watch && !self.wanted {
+            self.next = None;
+        }
+        Some(Fresh { for_eyes: asked.for_eyes, ..fresh })
+    }
+
+    /// Replaces the names. Returns the changes, unless there was no connection meanwhile.
+    fn replace(&mut self, names: Roll) -> Fresh {
+        let before = std::mem::replace(&mut self.names, names);
+        let is_news = std::mem::replace(&mut self.known, true);
+        let (came, left) =
+            if is_news { changes(before.names(), self.names.names()) } else { Default::default() };
+        Fresh { for_eyes: false, came, left }
     }
 }
 
@@ -160,93 +244,4 @@ fn changes(before: &[String], after: &[String]) -> (Vec<String>, Vec<String>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_is_no_longer_than_a_name_can_be() {
-        let now = Instant::now();
-        let mut people = People::default();
-        people.joined(now);
-        let mark = people.ask(now).unwrap();
-        people.part(&[&"é".repeat(100_000)]);
-        people.echo(&mark);
-        assert_eq!(people.names(), ["é".repeat(128)]);
-    }
-
-    #[test]
-    fn a_list_in_parts_ends_with_its_mark() {
-        let now = Instant::now();
-        let mut people = People::default();
-        assert_eq!((people.deadline(), people.ask(now)), (None, None));
-        people.joined(now);
-        let mark = people.ask(now).unwrap();
-        assert_eq!(people.ask(now + ASK_INTERVAL), None, "one at a time");
-        people.part(&["ana", "rui"]);
-        assert!(!people.is_known());
-        people.part(&["eva"]);
-        assert_eq!(people.echo("hi"), None);
-        assert_eq!(people.echo(&mark), Some(Fresh::default()), "the first is no news");
-        assert_eq!(people.names(), ["ana", "rui", "eva"]);
-        assert!(people.is_known());
-        assert_eq!(people.echo(&mark), Some(Fresh::default()), "again: still no word to show");
-        assert_eq!(people.names(), ["ana", "rui", "eva"]);
-    }
-
-    #[test]
-    fn asked_again_after_a_while_and_sooner_on_a_hint() {
-        let now = Instant::now();
-        let mut people = People::default();
-        people.joined(now);
-        let mark = people.ask(now).unwrap();
-        people.part(&["ana"]);
-        people.echo(&mark);
-        assert_eq!(people.deadline(), Some(now + ASK_INTERVAL));
-        people.heard("ana");
-        assert_eq!(people.deadline(), Some(now + ASK_INTERVAL));
-        people.heard("eva");
-        assert_eq!(people.deadline(), Some(now + MIN_ASK_INTERVAL));
-        assert!(people.ask(now + MIN_ASK_INTERVAL).is_some());
-        assert_eq!(people.deadline(), Some(now + MIN_ASK_INTERVAL + ANSWER_TIMEOUT));
-        assert!(
-            people.ask(now + MIN_ASK_INTERVAL + ANSWER_TIMEOUT).is_some(),
-            "an answer that never comes is not waited for"
-        );
-    }
-
-    #[test]
-    fn a_list_for_eyes_is_one_asked_for_after_the_wish() {
-        let now = Instant::now();
-        let mut people = People::default();
-        people.joined(now);
-        let first = people.ask(now).unwrap();
-        people.show(now);
-        assert!(!people.echo(&first).unwrap().for_eyes);
-        let second = people.ask(now).unwrap();
-        assert!(people.echo(&second).unwrap().for_eyes);
-    }
-
-    #[test]
-    fn who_came_and_who_left() {
-        let now = Instant::now();
-        let mut people = People::default();
-        let mut list = |names: &[&str]| {
-            people.joined(now);
-            let mark = people.ask(now).unwrap();
-            people.part(names);
-            let Fresh { came, left, .. } = people.echo(&mark).unwrap();
-            (came.join(" "), left.join(" "))
-        };
-        assert_eq!(list(&["ana", "rui"]), (String::new(), String::new()));
-        assert_eq!(list(&["rui", "eva", "bob"]), ("eva bob".to_owned(), "ana".to_owned()));
-        people.cut();
-        people.joined(now);
-        let mark = people.ask(now).unwrap();
-        people.part(&["zoe"]);
-        assert_eq!(
-            people.echo(&mark),
-            Some(Fresh::default()),
-            "after a cut there is nothing to compare with"
-        );
-    }
-}
+mod tests;

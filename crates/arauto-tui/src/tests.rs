@@ -69,7 +69,7 @@ impl Desk {
     fn ana(columns: u16, rows: u16) -> Self {
         let mut desk = Self::new(Some("ana"), columns, rows);
         desk.app.event(joined("ana"), desk.now);
-        desk.hear("server | ana | list_clients | clients connected: ana , rui , Eva Maria");
+        desk.hear("server | ana | watch | clients connected: ana , rui , Eva Maria");
         desk.answer_echoes();
         desk
     }

@@ -7,7 +7,7 @@ use arauto_protocol::{
     short_form::{self, NoShortForm, ShortForm},
 };
 
-use super::{commands, sentences::sentence};
+use super::{commands, people::Request, sentences::sentence};
 use arauto_client::{
     audio::publish::PublishCommand,
     joining::SERVER,
@@ -58,7 +58,13 @@ pub fn read(line: &str, own: &str, limit: usize) -> Typed {
         (Err(why), _) => return Typed::Wrong(wrong(&why)),
     };
     match form.operation {
-        Operation::ListClients => return Typed::List,
+        // This screen shows joins and leaves anyway.
+        Operation::ListClients | Operation::Watch => return Typed::List,
+        Operation::Unwatch => {
+            return Typed::Wrong(
+                "This screen always shows who joins and leaves. Nothing was sent".to_owned(),
+            );
+        }
         Operation::Help => return Typed::Help,
         Operation::Exit => return Typed::Leave,
         Operation::CloseServer => return Typed::Close,
@@ -127,10 +133,14 @@ pub fn close_server(own: &str) -> Line {
     command(own, Operation::CloseServer)
 }
 
-/// Returns `list_clients` from `own`.
+/// Returns the request for the list of clients from `own`.
 #[must_use]
-pub fn list_clients(own: &str) -> Line {
-    command(own, Operation::ListClients)
+pub fn request(own: &str, request: Request) -> Line {
+    let operation = match request {
+        Request::Watch => Operation::Watch,
+        Request::List => Operation::ListClients,
+    };
+    command(own, operation)
 }
 
 /// Returns an `echo` of `text` from `own`.

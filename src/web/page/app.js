@@ -13,17 +13,18 @@ import { explain } from "./explain.js";
 import { ListView } from "./list-view.js";
 import { LATE_MS, Liveness } from "./liveness.js";
 import { LogView } from "./log-view.js";
-import { listEvery, listSoonest, rows } from "./people.js";
+import { rows } from "./people.js";
 import { Player } from "./player.js";
 import { watchPresses } from "./press.js";
 import { Search } from "./search.js";
 import { serverWords } from "./server-words.js";
+import { streamsEvery } from "./streams.js";
 import { harmless, isolated } from "./text.js";
 import { WORDS, chooseLanguage, chooseLocale, languageTags, speaker } from "./words.js";
 
 /** Time in milliseconds to wait for the answer to `exit` before the page closes the connection itself. */
 const LEAVE_MS = 2_000;
-/** Interval in milliseconds at which the page checks whether the lists are due and the connection is alive. */
+/** Interval in milliseconds at which the page checks whether the list of streams is due and the connection is alive. */
 const LOOK_MS = 500;
 
 const tags = languageTags(navigator.languages?.length > 0 ? navigator.languages : [navigator.language]);
@@ -46,8 +47,6 @@ const clock = {
 };
 
 const room = byId("chat");
-let listedAt = 0;
-let isDue = false;
 let streamsAt = 0;
 let drawing = null;
 let leaving = null;
@@ -180,8 +179,7 @@ function settleLeft() {
 function joined(name) {
   if (chat.entered(name)) commands.forget();
   chat.askLimits();
-  listedAt = 0;
-  isDue = true;
+  chat.askPeople();
   streamsAt = 0;
   banner.hide();
   composer.connected();
@@ -207,8 +205,6 @@ function told(what, conversation, entry, isQuiet = false) {
   } else if (what === "changed") {
     if (entry.seq === undefined) draw();
     else log.changed(entry);
-  } else if (what === "unknown") {
-    isDue = true;
   } else if (what === "plays") {
     player.play(entry);
     streamsAt = 0;
@@ -316,23 +312,14 @@ function heading(current) {
   setText(byId("subtitle"), connection.state === "joined" ? state : "");
 }
 
-/** Checks whether the connection is alive, and requests the lists that are due. */
+/** Checks whether the connection is alive, and requests the list of streams if it is due. */
 function look() {
   if (connection.state !== "joined") return;
   const now = clock.now();
   if (!liveness.check(now, !document.hidden)) return;
-  const { size } = chat.people;
-  // While a stream plays, its listener count is updated twice as often.
-  if (!document.hidden && now - streamsAt >= listEvery(size) / (player.isShown ? 2 : 1)) {
-    streamsAt = now;
-    chat.askStreams();
-  }
-  const pause = isDue ? listSoonest(size) : listEvery(size);
-  if (document.hidden && !isDue) return;
-  if (now - listedAt < pause) return;
-  listedAt = now;
-  isDue = false;
-  chat.askPeople();
+  if (document.hidden || now - streamsAt < streamsEvery(chat.people.size, player.isShown)) return;
+  streamsAt = now;
+  chat.askStreams();
 }
 
 function leave() {
@@ -377,14 +364,10 @@ document.addEventListener("visibilitychange", () => {
   const { current } = conversations;
   // The divider above the first unread entry belongs to that entry's row, which may have been drawn before.
   if (isRead(current) && current.read()) log.changed(current.at(current.newFrom));
-  isDue ||= !document.hidden;
   look();
   draw();
 });
-window.addEventListener("focus", () => {
-  isDue = true;
-  look();
-});
+window.addEventListener("focus", look);
 // The browser keeps this page in its back/forward cache, where the next user could return to it.
 window.addEventListener("pagehide", ({ persisted }) => {
   if (persisted) connection.cancel();

@@ -6,7 +6,6 @@ import { Deliveries, SAID } from "./deliveries.js";
 import { addPart, listing } from "./files.js";
 import { Outstanding } from "./outstanding.js";
 import { People } from "./people.js";
-import { presence } from "./presence.js";
 import { ALL_CLIENTS, MESSAGE_BYTES, NO_FILES, NO_SOUND, SERVER, bytes, fold, write } from "./protocol.js";
 import { line } from "./short-forms.js";
 import { Streams } from "./streams.js";
@@ -18,7 +17,7 @@ import { Streams } from "./streams.js";
  */
 const MARK = "done so far";
 /** Requests after which a mark is needed. */
-const UNANSWERED = new Set(["broadcast_not_me", "private_message", "list_clients", "list_streams"]);
+const UNANSWERED = new Set(["broadcast_not_me", "private_message", "watch", "list_streams"]);
 /** Matches texts of the server about a message that it did not carry out. */
 const NOT_TAKEN = /was not sent|was dropped|is no message|SENDER is/;
 
@@ -31,9 +30,8 @@ export class Chat {
 
   /**
    * `send(line)` returns false if nothing can be sent now. `told(what, conversation, entry)` is called for each new
-   * `entry` and each that has `changed`, for a message from an `unknown` person, for a stream that `plays`, for one of
-   * the `streams` that has `ended`, for a complete list of `people` or of streams (`listed`), and for the server's refusal
-   * to `close`.
+   * `entry` and each that has `changed`, for a stream that `plays`, for one of the `streams` that has `ended`, for a
+   * complete list of `people` or of streams (`listed`), and for the server's refusal to `close`.
    */
   constructor({ send, now, told }) {
     this.me = null;
@@ -59,7 +57,7 @@ export class Chat {
     const was = this.me;
     this.me = name;
     this.outstanding.clear();
-    this.people.heard(name);
+    this.people.came([name]);
     const isRenamed = was !== null && !this.isMe(fold(was));
     if (isRenamed) this.#renamed(was, name);
     if (was !== null) this.note(this.conversations.everyone, isRenamed ? "cameBackAs" : "cameBack", { name, was });
@@ -68,7 +66,7 @@ export class Chat {
 
   /** Handles that the user has another name: somebody else may have the old one. */
   #renamed(was, name) {
-    this.people.gone(was);
+    this.people.departed([was]);
     this.#typedIn.clear();
     this.conversations.rename(was, name);
     // From the oldest, so that the order of conversations stays.
@@ -82,7 +80,7 @@ export class Chat {
     for (const item of this.outstanding.clear()) {
       if (SAID.has(item.kind)) this.deliveries.settle(item, "unsure");
     }
-    this.people.abandon();
+    this.people.finish();
     this.streams.forget();
   }
 
@@ -166,12 +164,15 @@ export class Chat {
     return true;
   }
 
-  /** Requests the list of clients, unless a request is under way; false if it cannot be sent now. */
+  /**
+   * Requests the list of clients, and the changes that follow, unless a request is under way; false if it cannot be sent
+   * now.
+   */
   askPeople() {
     if (this.me === null) return false;
-    if (this.people.isGathering && this.askedAt !== null) return true;
-    if (!this.#send(write(this.me, SERVER, "list_clients"))) return false;
-    this.outstanding.add({ kind: "list_clients" });
+    if (this.outstanding.all(({ kind }) => kind === "watch").length > 0) return true;
+    if (!this.#send(write(this.me, SERVER, "watch"))) return false;
+    this.outstanding.add({ kind: "watch" });
     this.people.begin();
     this.#mark();
     return true;
@@ -235,9 +236,6 @@ export class Chat {
 
   /** Handles a received message; `told` is its meaning. */
   receive(told) {
-    const { here, gone } = presence(told);
-    if (here !== null && this.people.heard(here)) this.#told("unknown", null, null);
-    if (gone !== null) this.people.gone(gone);
     switch (told.is) {
       case "said":
         this.#said(told);
@@ -245,8 +243,14 @@ export class Chat {
       case "echo":
         this.#echoed(told.text);
         break;
-      case "clients":
-        this.people.part(told.names);
+      case "people":
+        this.people.part(told.names, told.place);
+        break;
+      case "came":
+        this.people.came(told.names);
+        break;
+      case "departed":
+        this.people.departed(told.names);
         break;
       case "filesWanted":
         this.#wanted(told.by, "list_files", NO_FILES, "filesWanted");
@@ -329,7 +333,7 @@ export class Chat {
   /** Handles a mark that came back: requests before it are done, and a broadcast that has not come back never will. */
   #marked(done) {
     for (const item of done) this.deliveries.passed(item);
-    if (done.some(({ kind }) => kind === "list_clients")) {
+    if (done.some(({ kind }) => kind === "watch")) {
       this.people.finish();
       this.#told("people", null, null);
     }

@@ -39,6 +39,7 @@ export class Commands {
       case "play":
         return this.#shown(chat.named(to), current, "sentTo", ({ name }) => chat.askPlay(name, data));
       case "list_clients":
+      case "watch":
         return this.#list("people", current, chat.askPeople());
       case "list_streams":
         return this.#list("listed", current, chat.askStreams());

@@ -3,16 +3,17 @@
 import { NO_DATA, SERVER } from "./protocol.js";
 import { offer, stream } from "./streams.js";
 
-const LIST = "clients connected: ";
+const LIST = /^clients connected(?:, (?<first>\d+) to (?<last>\d+) of (?<of>\d+))?: (?<names>.*)$/su;
+const BETWEEN = " , ";
 const LIMIT = /(?:^| )message_bytes=(\d{1,9})(?: |$)/;
 const CANNOT = "cannot:";
 const NOT_FOUND = /^Destination client \((.*)\) not found!$/s;
 /** Operations in which a text of the server that is not recognized otherwise is a refusal. */
 const REFUSALS = new Set(["error_message", "Unknown_operation", "private_message", "list_files"]);
 
-/** The meaning of a message: { is, ... }, with fields that depend on `is`. `is` is said, echo, clients, filesWanted,
- * files, soundWanted, plays, cannotPlay, notPlayed, streams, streamEnded, limits, notFound, refusal, notLetIn, left,
- * serverClosed, askedName, askedPassword, letIn, serverSays or other. */
+/** The meaning of a message: { is, ... }, with fields that depend on `is`. `is` is said, echo, people, came, departed,
+ * filesWanted, files, soundWanted, plays, cannotPlay, notPlayed, streams, streamEnded, limits, notFound, refusal,
+ * notLetIn, left, serverClosed, askedName, askedPassword, letIn, serverSays or other. */
 export function meaning({ sender, destination, operation, data }) {
   if (sender === SERVER) return ofTheServer(destination, operation, data);
   switch (operation) {
@@ -33,6 +34,16 @@ export function meaning({ sender, destination, operation, data }) {
     default:
       return { is: "other", by: sender, operation, text: data };
   }
+}
+
+/** Whether the numbers of a list, if it has some, can be the place of its names. */
+function isPlace({ first, last, of }) {
+  return first === undefined || (Number(first) >= 1 && Number(first) <= Number(last) && Number(last) <= Number(of));
+}
+
+/** The place of names in a list that comes in several messages; null if the server does not number them. */
+function place({ first, last, of }) {
+  return first === undefined ? null : { first: Number(first), last: Number(last), of: Number(of) };
 }
 
 function played(by, data) {
@@ -56,9 +67,15 @@ function ofTheServer(destination, operation, data) {
     case "broadcast":
       if (data === "server closed") return { is: "serverClosed" };
       break;
-    case "list_clients":
-      if (data.startsWith(LIST)) return { is: "clients", names: data.slice(LIST.length).split(" , ") };
+    case "watch": {
+      const list = LIST.exec(data)?.groups;
+      if (list && isPlace(list)) return { is: "people", names: list.names.split(BETWEEN), place: place(list) };
       break;
+    }
+    case "joined":
+      return { is: "came", names: data.split(BETWEEN) };
+    case "left":
+      return { is: "departed", names: data.split(BETWEEN) };
     case "list_streams":
       if (data === "no streams") return { is: "streams", found: null };
       if (stream(data)) return { is: "streams", found: stream(data) };

@@ -1,4 +1,4 @@
-// The connected clients, and how often the page requests their list. No DOM, no network.
+// The connected clients, and the rows of the sidebar. No DOM, no network.
 
 import { fold } from "./protocol.js";
 
@@ -8,62 +8,55 @@ const collator = new Intl.Collator(undefined, { sensitivity: "base", numeric: tr
 
 export class People {
   #names = new Map();
+  /** The list that is coming, and whether the page has requested it. */
   #gathered = null;
+  #isAsked = false;
   #sorted = null;
 
   /** Removes all names. */
   clear() {
     this.#names = new Map();
-    this.#gathered = null;
     this.#sorted = null;
+    this.finish();
   }
 
   /** Begins a new list, which was requested from the server and may arrive in several parts. */
   begin() {
-    this.#gathered = new Map();
+    this.#gathered = null;
+    this.#isAsked = true;
   }
 
-  /** Whether a list is incomplete. */
-  get isGathering() {
-    return this.#gathered !== null;
-  }
-
-  part(names) {
+  /**
+   * Takes the names of a list, or of a part of it at `place`. A complete list replaces the names. The server also sends
+   * lists that were not requested, in place of changes.
+   */
+  part(names, place) {
+    // A requested list without numbers may have further parts until it is finished.
+    const isMore = place ? place.first > 1 : this.#isAsked;
+    if (!isMore) this.#gathered = null;
     this.#gathered ??= new Map();
-    for (const name of names) {
-      if (this.#gathered.size >= PEOPLE) return;
-      if (name !== "") this.#gathered.set(fold(name), name);
-    }
+    add(this.#gathered, names);
+    if (place && place.last < place.of) return;
+    this.#names = new Map(this.#gathered);
+    this.#sorted = null;
   }
 
-  /** Replaces the names by the new list, which is complete. */
+  /** Handles that a requested list has ended, or will never end. */
   finish() {
-    if (!this.#gathered) return;
-    this.#names = this.#gathered;
     this.#gathered = null;
+    this.#isAsked = false;
+  }
+
+  /** Adds people who have joined. */
+  came(names) {
+    add(this.#names, names);
     this.#sorted = null;
   }
 
-  /** Adds a person from whom a message arrived. True if the name was not known. */
-  heard(name) {
-    const key = fold(name);
-    // The server makes a list at one moment: before its first part arrives, the list is newer than this message.
-    if (this.#gathered?.size > 0) this.#gathered.set(key, name);
-    if (this.#names.has(key) || this.#names.size >= PEOPLE) return false;
-    this.#names.set(key, name);
+  /** Removes people who have left. */
+  departed(names) {
+    for (const name of names) this.#names.delete(fold(name));
     this.#sorted = null;
-    return true;
-  }
-
-  /** Removes a name of which the server says that no client has it any more. */
-  gone(name) {
-    this.#gathered?.delete(fold(name));
-    if (this.#names.delete(fold(name))) this.#sorted = null;
-  }
-
-  /** Discards an incomplete list; the previous one stays. */
-  abandon() {
-    this.#gathered = null;
   }
 
   has(key) {
@@ -86,14 +79,12 @@ export class People {
   }
 }
 
-/** Interval in milliseconds between two lists of this many names: a long one costs the server and the network more. */
-export function listEvery(names) {
-  return Math.min(Math.max(10_000, names * 10), 60_000);
-}
-
-/** Minimum interval in milliseconds between two lists after a message from an unknown person. */
-export function listSoonest(names) {
-  return Math.min(Math.max(2_000, names * 4), 30_000);
+/** Adds names to a map of names by key. */
+function add(map, names) {
+  for (const name of names) {
+    if (map.size >= PEOPLE) return;
+    if (name !== "") map.set(fold(name), name);
+  }
 }
 
 /**

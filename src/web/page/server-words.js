@@ -75,6 +75,7 @@ const PORTUGUESE = [
     /^(\/.*) is not known\. Did you mean (\/\w+)\? Type: (.*)\. \/help shows all operations$/s,
     "$1 não é conhecido. Você quis dizer $2? Escreva: $3. /help mostra todas as operações",
   ],
+  [/^This page always shows who joins and leaves$/, "Esta página sempre mostra quem entra e sai"],
   [/^(\/.*) is not known\. \/help shows all operations$/s, "$1 não é conhecido. /help mostra todas as operações"],
   [/^After (\/\w+) the text is missing\. Type: (.*)$/s, "Depois de $1 falta o texto. Escreva: $2"],
   [/^After (\/\w+) a name is missing\. Type: (.*)$/s, "Depois de $1 falta um nome. Escreva: $2"],

@@ -117,6 +117,8 @@ function command({ short, operation, example }, given) {
     case "list_files":
     case "unban":
       return asks(file);
+    case "unwatch":
+      return { why: "This page always shows who joins and leaves" };
     case "list_clients":
     case "list_streams":
       return asks(SERVER);

@@ -141,3 +141,11 @@ function named(found, isKnown) {
   const cut = cuts.find((place) => isKnown(title.slice(0, place))) ?? cuts[0] ?? 0;
   return { ...found, name: title.slice(0, cut), file: title.slice(cut + 2) };
 }
+
+/**
+ * Interval in milliseconds between two lists of the streams. With more people it is longer, because all of them ask; while
+ * the page plays a stream, it is half as long, because the list has the number of listeners.
+ */
+export function streamsEvery(people, isPlaying) {
+  return Math.min(Math.max(10_000, people * 10), 60_000) / (isPlaying ? 2 : 1);
+}

@@ -32,22 +32,19 @@ fn how_many_joined_and_left_is_said_without_zeros() {
     {
         let mut ana = Desk::ana(80, 8);
         for count in [before, after] {
-            ana.now.at = ana.app.deadline(ana.now.at).unwrap();
-            ana.app.tick(ana.now);
             ana.hear(&format!(
-                "server | ana | list_clients | clients connected: ana , rui , Eva Maria{}",
+                "server | ana | watch | clients connected: ana , rui , Eva Maria{}",
                 list(count)
             ));
-            ana.answer_echoes();
         }
         ana.shows_above_line(&[said]);
     }
     let mut ana = Desk::ana(80, 8);
-    ana.now.at = ana.app.deadline(ana.now.at).unwrap();
-    ana.app.tick(ana.now);
-    ana.hear(&format!("server | ana | list_clients | clients connected: ana{}", list(5)));
-    ana.answer_echoes();
+    ana.hear(&format!("server | ana | watch | clients connected: ana{}", list(5)));
     ana.shows_above_line(&["09:30 - 5 joined, 2 left"]);
+    ana.hear("server | all clients | left | user0 , user1");
+    ana.hear("server | all clients | joined | bob");
+    ana.shows_above_line(&["09:30 - user0 left", "09:30 - user1 left", "09:30 - bob joined"]);
 }
 
 #[test]
