@@ -22,6 +22,7 @@ mod report;
 mod servers;
 mod slow_readers;
 mod storms;
+mod watchers;
 mod wire;
 
 /// 10,001 clients of a server, and the other open files of the process.
@@ -67,6 +68,8 @@ enum What {
     Memory,
     /// Latency of an echo beside 19,000 idle clients, 5,000 slow ones or a storm of joins, and alone
     Storms,
+    /// CPU time of a join beside 1,000 clients that watch for joins, and beside as many that do not
+    Watchers,
     /// Throughput of a client beside 1 to 100 receivers that read slowly, from loopback and from a network namespace
     SlowReaders {
         /// The server to run, in place of the one built here
@@ -110,6 +113,7 @@ fn main() -> Result<()> {
             return Experiment::websockets().measure(&servers, args.rounds.get());
         }
         What::Storms => return storms::measure(&args.workers, args.rounds.get()),
+        What::Watchers => return watchers::measure(&args.workers, args.rounds.get()),
         What::SlowReaders { program } => return slow_readers::measure(program, args.rounds.get()),
         What::Cluster => return cluster::measure(args.rounds.get()),
         What::Datagrams => return datagrams::measure(args.rounds.get()),
