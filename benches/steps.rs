@@ -21,7 +21,7 @@ use arauto::server::steps::{
     Batch, Bounds, Outbox, SendHalf, Session, SessionId, SessionPermit, SessionRef, SharedBatch, Subscriber,
     SubscriberTable, Unanswered, at_once, split,
 };
-use arauto_protocol::{Kind, Line, Operation, reply};
+use arauto_protocol::{Kind, Line, Operation, Tag, reply};
 use bytes::{BufMut, BytesMut};
 use criterion::{Criterion, Throughput};
 use tokio::{io::AsyncWrite, runtime, sync::Semaphore};
@@ -64,7 +64,7 @@ fn batch(criterion: &mut Criterion) {
         group.bench_function(id, |bencher| {
             bencher.iter(|| {
                 for _ in 0..MANY {
-                    batch.broadcast(black_box(&line), except);
+                    batch.broadcast(black_box(&line), TAG, except);
                 }
                 batch.take(None, |_| true).count()
             });
@@ -81,7 +81,7 @@ fn courier(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("courier/1000_receivers");
     group.throughput(Throughput::Elements(u64::from(MANY)));
     group.bench_function("floor_call", |bencher| {
-        let lines = shared.all_lines(Kind::Line);
+        let lines = shared.all_lines(Kind::Line, false);
         bencher.iter(|| sinks.iter().filter(|sink| sink.try_send(black_box(lines)).is_ok()).count());
     });
     group.bench_function("broadcast", |bencher| {
@@ -129,7 +129,7 @@ fn send(criterion: &mut Criterion) {
     let runtime = runtime::Builder::new_current_thread().enable_io().build().expect("a runtime");
     let _inside = runtime.enter();
     let shared = shared();
-    let lines = shared.all_lines(Kind::Line);
+    let lines = shared.all_lines(Kind::Line, false);
     let mut read = vec![0; lines.len()];
     let mut group = criterion.benchmark_group("send/1_message");
     group.throughput(Throughput::Elements(1));
@@ -153,6 +153,9 @@ fn send(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// The number and time of a broadcast.
+const TAG: Tag = Tag { id: Some(812), millis: 1_796_155_262_123 };
+
 fn message() -> Line {
     common::line("alan", reply::ALL_CLIENTS, Operation::Broadcast, MESSAGE_BYTES)
 }
@@ -160,7 +163,7 @@ fn message() -> Line {
 /// A batch of one broadcast.
 fn shared() -> Arc<SharedBatch> {
     let mut batch = Batch::new(1);
-    batch.broadcast(&message(), None);
+    batch.broadcast(&message(), TAG, None);
     batch.take(None, |_| true).next().expect("a batch").1
 }
 

@@ -55,6 +55,7 @@ mod slow_readers;
 mod storm;
 mod streams;
 mod systemd;
+mod tags;
 mod tls;
 #[cfg(feature = "tui")]
 mod untrusted_server;

@@ -526,6 +526,7 @@ fn short_forms_are_short_for_messages() {
         "/list: who is connected (list_clients)",
         "/watch: who is connected, and from then on who comes and goes (watch)",
         "/unwatch: end /watch (unwatch)",
+        "/tags on: begin each line with its number and time; off ends it (tags)",
         "/files bob: ask a user for the list of files (list_files)",
         "/play ana song.mp3: hear a file that a user has (play)",
         "/streams: what is played, and how many listen (list_streams)",

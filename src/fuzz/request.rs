@@ -114,6 +114,7 @@ fn judge(names: &[Name], bytes: &[u8]) {
         | Request::ListClients
         | Request::Watch
         | Request::Unwatch
+        | Request::Tags(_)
         | Request::Help { .. }
         | Request::Exit
         | Request::CloseServer => {}

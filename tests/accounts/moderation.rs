@@ -49,7 +49,7 @@ fn only_operators_may_and_only_they_are_shown_how() {
             client.ask(line, &format!("server | {name} | error_message | {why}"));
         }
         client.send("/help");
-        for _ in 0..14 {
+        for _ in 0..15 {
             let line = client.line();
             assert!(!line.contains("kick") && !line.contains("ban"), "{line}");
         }
@@ -57,9 +57,9 @@ fn only_operators_may_and_only_they_are_shown_how() {
     }
     let mut alan = log_in(&server, "alan");
     alan.send("/help");
-    let help: Vec<String> = (0..18).map(|_| alan.line()).collect();
+    let help: Vec<String> = (0..19).map(|_| alan.line()).collect();
     assert_eq!(
-        help[13..17],
+        help[14..18],
         [
             "server | alan | help | /kick bob being rude: disconnect a user, who may come back; the reason may be left out \
              (kick)",

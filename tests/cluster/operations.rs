@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{node, nodes};
 use crate::{
-    harness::{arauto, nats::Nats, process::Process, wait_until},
+    harness::{Client, arauto, nats::Nats, process::Process, wait_until},
     monitoring::{figures, get},
 };
 
@@ -193,4 +193,38 @@ fn a_watcher_is_told_of_clients_at_all_nodes() {
     n3.signal("KILL");
     n3.ended();
     ana.expect("server | all clients | left | eva");
+}
+
+#[needs("nats-server")]
+#[test]
+fn a_message_has_the_same_number_at_all_nodes() {
+    let nats = Nats::start();
+    let [n1, n2] = nodes(&nats, ["n1", "n2"]);
+    let (mut ana, mut bob) = (n1.join("ana"), n2.join("bob"));
+    let turn_on = |client: &mut Client, name: &str| {
+        client.send("/tags on");
+        client.line().strip_prefix(&format!("server | {name} | tags | on, log ")).map(str::to_owned)
+    };
+    let log = turn_on(&mut ana, "ana").unwrap();
+    assert_eq!(turn_on(&mut bob, "bob").as_deref(), Some(log.as_str()));
+    let id = |client: &mut Client| client.line().split(' ').next().unwrap().to_owned();
+    for (number, line) in (1..).step_by(2).zip(["/all one", "/all two"]) {
+        ana.send(line);
+        let numbered = format!("@{number}");
+        assert_eq!((id(&mut ana), id(&mut bob)), (numbered.clone(), numbered));
+        // Only one client gets this number.
+        ana.send("/msg bob hi");
+        assert_eq!(id(&mut bob), format!("@{}", number + 1));
+    }
+    // A node that joins later gets the count, as does its client.
+    let n3 = node(&nats, "n3");
+    let mut eva = n3.join("eva");
+    assert_eq!(turn_on(&mut eva, "eva"), Some(log));
+    ana.send("/all three");
+    let tags = [&mut ana, &mut bob, &mut eva].map(|client| {
+        let line = client.line();
+        line.split_once(" ana | ").unwrap().0.to_owned()
+    });
+    assert!(tags[0].starts_with("@5 "), "{tags:?}");
+    assert_eq!((&tags[1], &tags[2]), (&tags[0], &tags[0]), "the time is the same as well");
 }

@@ -18,7 +18,7 @@ use super::{
 };
 
 /// The format that this version writes and reads.
-pub const FORMAT: u8 = 1;
+pub const FORMAT: u8 = 2;
 
 /// Most bytes of a frame.
 pub const MAX_FRAME_BYTES: usize = 256 * 1024;

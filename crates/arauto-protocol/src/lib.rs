@@ -53,6 +53,7 @@ mod separator;
 mod serialized;
 pub mod short_form;
 pub mod stream_offer;
+pub mod tag;
 pub mod telnet;
 pub mod websocket;
 
@@ -68,6 +69,7 @@ pub use operation::Operation;
 pub use refusal::Refusal;
 pub use request::{Asker, Request};
 pub use stream_offer::{Offer, Summons};
+pub use tag::Tag;
 
 /// Compiles and runs the example in README.md.
 #[cfg(doctest)]

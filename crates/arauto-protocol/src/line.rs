@@ -10,6 +10,7 @@ use super::{
     message::{Field, Message, Unwritable, first_forbidden},
     name::Name,
     operation::Operation,
+    tag::Tag,
     websocket,
 };
 
@@ -106,6 +107,15 @@ impl Line {
     #[must_use]
     pub fn text(&self) -> &str {
         std::str::from_utf8(&self.0[..self.0.len() - 1]).unwrap_or_default()
+    }
+
+    /// The bytes that send this line with a tag to a client of this kind.
+    #[must_use]
+    pub fn tagged(&self, tag: Tag, kind: Kind) -> Bytes {
+        let mut line = BytesMut::with_capacity(self.0.len() + Tag::MAX_BYTES);
+        tag.put(&mut line);
+        line.put_slice(&self.0);
+        Self(line.freeze()).framed(kind)
     }
 
     /// The bytes that send this line to a client of this kind.

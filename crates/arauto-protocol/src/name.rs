@@ -75,6 +75,14 @@ pub enum NameError {
     /// The name begins with a combining mark, which would be drawn over the text before the name.
     #[error("A name must not begin with a combining mark: U+{0:04X}")]
     LeadingMark(u32),
+    /// The name begins with `#` or `@`, or as if it did.
+    #[error("A name must not begin with {first}, nor look as if it did, because {why}")]
+    Marked {
+        /// The mark.
+        first: char,
+        /// The other use of the mark.
+        why: &'static str,
+    },
     /// The name holds a `|` or `,`.
     #[error("A name must not hold the character {0} because it separates fields or names")]
     Separator(char),
@@ -156,7 +164,11 @@ impl Name {
         if key.0.starts_with(NEW_CLIENT) {
             return Err(NameError::Reserved(NEW_CLIENT));
         }
-        if let Some(reserved) = reserved_look(&Looks::of(&shown, &key.0)) {
+        let looks = Looks::of(&shown, &key.0);
+        if let Some((first, why)) = mark(&key, &looks) {
+            return Err(NameError::Marked { first, why });
+        }
+        if let Some(reserved) = reserved_look(&looks) {
             return Err(NameError::LooksReserved(resemblance(&shown, reserved, "which is reserved")));
         }
         // Most names equal their key; then both share one allocation.
@@ -246,6 +258,16 @@ fn is_folded(text: &[u8]) -> bool {
         before = *byte;
         !is_second_blank && !byte.is_ascii_uppercase()
     })
+}
+
+/// The characters that no name begins with, and why.
+const MARKS: [(char, &str); 2] = [('#', "# is kept for rooms"), ('@', "@ begins the number of a line")];
+
+/// The mark that a name begins with, or seems to begin with.
+fn mark(key: &NameKey, looks: &Looks) -> Option<(char, &'static str)> {
+    let begins =
+        |first: char| key.0.starts_with(first) || looks.iter().any(|look| look.spelt().starts_with(first));
+    MARKS.into_iter().find(|(first, _)| begins(*first))
 }
 
 /// The reserved name that one of these looks imitates.

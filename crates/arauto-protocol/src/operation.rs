@@ -28,6 +28,8 @@ pub enum Operation {
     Watch,
     /// Ends [`Self::Watch`].
     Unwatch,
+    /// Begins each line with its number and time, or no longer does.
+    Tags,
     /// Lists the files that a user shares. That user's client answers.
     ListFiles,
     /// Plays a file that a user shares. That user's client sends it.
@@ -72,7 +74,7 @@ struct Row {
 }
 
 /// Every operation, in the order of the enum: [`Operation::row`] uses the variant as the index.
-const TABLE: [Row; 20] = [
+const TABLE: [Row; 21] = [
     Row {
         operation: Operation::Echo,
         wire: "echo",
@@ -128,6 +130,14 @@ const TABLE: [Row; 20] = [
         typed: "/unwatch",
         does: "end /watch",
         also: &[],
+    },
+    Row {
+        operation: Operation::Tags,
+        wire: "tags",
+        short: "tags",
+        typed: "/tags on",
+        does: "begin each line with its number and time; off ends it",
+        also: &["ids", "timestamps"],
     },
     Row {
         operation: Operation::ListFiles,

@@ -35,6 +35,7 @@ mod moderation;
 mod password;
 mod presence;
 mod streams;
+mod tags;
 
 pub use endings::{bad_websocket, idle, lost_touch, outbox_full, outboxes_full, slow_reader};
 pub use flood::{flooded, too_many_bytes, too_many_joins, too_many_messages, too_many_sessions};
@@ -43,6 +44,7 @@ pub use moderation::*;
 pub use password::*;
 pub use presence::{changes, list_clients, unwatched, watch};
 pub use streams::*;
+pub use tags::{tags_need_line_endings, tags_off, tags_on, tags_on_or_off};
 
 /// The server's own name in SENDER and DESTINATION.
 pub const SERVER: &str = "server";

@@ -57,6 +57,8 @@ pub enum Request {
     Watch,
     /// Sends no more of who joins and leaves.
     Unwatch,
+    /// Begins each line for the sender with its number and time, or no longer does.
+    Tags(bool),
     /// Lists the operations; those for operators only for operators.
     Help {
         /// Whether the sender is an operator. Not known when the line is parsed, and set later.
@@ -184,6 +186,7 @@ impl Request {
             Self::ListClients => Operation::ListClients,
             Self::Watch => Operation::Watch,
             Self::Unwatch => Operation::Unwatch,
+            Self::Tags(_) => Operation::Tags,
             Self::Help { .. } => Operation::Help,
             Self::Moderate(moderation) => moderation.operation(),
             Self::Exit => Operation::Exit,
@@ -315,6 +318,14 @@ impl Request {
             Operation::ListClients => Self::ListClients,
             Operation::Watch => Self::Watch,
             Operation::Unwatch => Self::Unwatch,
+            Operation::Tags if asker.kind == Kind::Unframed => {
+                Self::Refuse(Refusal::NotAllowed, reply::tags_need_line_endings(limit, name))
+            }
+            Operation::Tags => match data.trim() {
+                "on" => Self::Tags(true),
+                "off" => Self::Tags(false),
+                _ => Self::Refuse(Refusal::Incomplete, reply::tags_on_or_off(limit, name)),
+            },
             Operation::Help => Self::Help { for_operator: false },
             Operation::Limits => Self::Answer(reply::limits(limit, name)),
             Operation::Kick | Operation::Ban | Operation::Unban | Operation::ListBans => {

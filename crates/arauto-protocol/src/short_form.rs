@@ -57,6 +57,7 @@ pub fn parse(line: &str) -> Result<ShortForm<'_>, NoShortForm<'_>> {
         }
         Operation::Stop => ("", named_file(operation, rest)?),
         Operation::ListFiles | Operation::Unban => (unquoted(rest.trim()), NO_DATA),
+        Operation::Tags => ("", if rest.trim().is_empty() { NO_DATA } else { rest.trim() }),
         Operation::Echo | Operation::Broadcast | Operation::BroadcastNotMe => ("", rest),
         Operation::Exit | Operation::CloseServer if !rest.trim().is_empty() => {
             return Err(NoShortForm::NotAlone(operation));
@@ -118,6 +119,8 @@ mod tests {
             ("list", short(Operation::ListClients, "", NO_DATA)),
             ("watch", short(Operation::Watch, "", NO_DATA)),
             ("unwatch", short(Operation::Unwatch, "", NO_DATA)),
+            ("tags  on ", short(Operation::Tags, "", "on")),
+            ("tags", short(Operation::Tags, "", NO_DATA)),
             ("files Ana Maria", short(Operation::ListFiles, "Ana Maria", NO_DATA)),
             ("files \"bob\"", short(Operation::ListFiles, "bob", NO_DATA)),
             ("files", short(Operation::ListFiles, "", NO_DATA)),

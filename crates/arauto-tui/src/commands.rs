@@ -52,8 +52,9 @@ impl From<Operation> for Command {
 
 /// All commands, in the order of the help. A word that has two meanings is there twice.
 pub fn all() -> impl Iterator<Item = Command> {
-    // This screen shows joins and leaves anyway.
-    let is_here = |operation: &Operation| !matches!(operation, Operation::Watch | Operation::Unwatch);
+    // This screen shows joins, leaves and times anyway.
+    let is_here =
+        |operation: &Operation| !matches!(operation, Operation::Watch | Operation::Unwatch | Operation::Tags);
     Operation::for_people().filter(is_here).map(Command::from).chain(HERE)
 }
 

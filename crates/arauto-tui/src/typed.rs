@@ -60,6 +60,9 @@ pub fn read(line: &str, own: &str, limit: usize) -> Typed {
     match form.operation {
         // This screen shows joins and leaves anyway.
         Operation::ListClients | Operation::Watch => return Typed::List,
+        Operation::Tags => {
+            return Typed::Wrong("This screen shows the time of each message. Nothing was sent".to_owned());
+        }
         Operation::Unwatch => {
             return Typed::Wrong(
                 "This screen always shows who joins and leaves. Nothing was sent".to_owned(),

@@ -10,7 +10,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use arauto_protocol::{Kind, Line, websocket};
+use arauto_protocol::{Kind, Line, Tag, websocket};
 use bytes::{BufMut, Bytes, BytesMut};
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
@@ -28,6 +28,7 @@ pub const BATCH_BYTES: usize = 64 * 1024;
 pub struct Batch {
     lines: BytesMut,
     ends: Vec<u32>,
+    tags: Vec<Tag>,
     /// When the first broadcast was added.
     since: Option<Instant>,
     /// The edits of each courier.
@@ -41,6 +42,19 @@ pub struct Batch {
 /// The bytes that every member gets: whole lines, one after another.
 #[derive(Debug)]
 pub struct SharedBatch {
+    plain: Rendering,
+    tags: Vec<Tag>,
+    /// The lines with their tags, made when the first client needs them.
+    tagged: OnceLock<Rendering>,
+    /// Credits of the senders, returned when the last courier drops this batch.
+    _credits: Vec<OwnedSemaphorePermit>,
+    /// Lets the next batch go when the last courier drops this one.
+    _in_flight: Option<InFlight>,
+}
+
+/// The shared lines in one form, and what each kind of client gets of it.
+#[derive(Debug)]
+struct Rendering {
     lines: Bytes,
     /// Offset of the end of each line in `lines`.
     ends: Vec<u32>,
@@ -48,10 +62,6 @@ pub struct SharedBatch {
     telnet: OnceLock<Bytes>,
     /// The lines as WebSocket frames, made when the first WebSocket client needs them.
     websocket: OnceLock<Bytes>,
-    /// Credits of the senders, returned when the last courier drops this batch.
-    _credits: Vec<OwnedSemaphorePermit>,
-    /// Lets the next batch go when the last courier drops this one.
-    _in_flight: Option<InFlight>,
 }
 
 /// The bytes of a range of shared messages.
@@ -81,6 +91,10 @@ pub enum EditKind {
     Enter,
     /// A line for this session alone.
     Tell(Line),
+    /// The next line for this session alone has this tag, if its lines begin with tags.
+    Tag(Tag),
+    /// Lines begin with tags from here on, or no longer do.
+    SetTagged(bool),
     /// The shared message at this position is left out for this session.
     Skip,
     /// The session ends.
@@ -100,8 +114,10 @@ impl EditKind {
 pub enum Segment<'a> {
     /// Shared messages of this range.
     Shared(Range<u32>),
-    /// A line for this session alone.
-    Own(&'a Line),
+    /// A line for this session alone, with the number and time that it has.
+    Own(&'a Line, Option<Tag>),
+    /// Lines begin with tags from here on, or no longer do.
+    SetTagged(bool),
 }
 
 impl Batch {
@@ -111,6 +127,7 @@ impl Batch {
         Self {
             lines: BytesMut::new(),
             ends: Vec::new(),
+            tags: Vec::new(),
             since: None,
             edits: (0..couriers).map(|_| Vec::new()).collect(),
             edit_bytes: 0,
@@ -120,7 +137,7 @@ impl Batch {
     }
 
     /// Adds a line for every member except `except`.
-    pub fn broadcast(&mut self, line: &Line, except: Option<SessionRef>) {
+    pub fn broadcast(&mut self, line: &Line, tag: Tag, except: Option<SessionRef>) {
         if let Some(session_ref) = except {
             self.add(session_ref, EditKind::Skip);
         }
@@ -129,6 +146,7 @@ impl Batch {
         }
         self.lines.put_slice(line.as_bytes());
         self.ends.push(offset(self.lines.len()));
+        self.tags.push(tag);
     }
 
     /// Adds a line for one session.
@@ -136,6 +154,16 @@ impl Batch {
         self.edit_bytes += line.as_bytes().len();
         self.own_lines += 1;
         self.add(session_ref, EditKind::Tell(line));
+    }
+
+    /// Gives the next line for this session alone a number and a time.
+    pub fn tag(&mut self, session_ref: SessionRef, tag: Tag) {
+        self.add(session_ref, EditKind::Tag(tag));
+    }
+
+    /// Begins lines for this session with tags from here on, or no longer does.
+    pub fn set_tagged(&mut self, session_ref: SessionRef, is_tagged: bool) {
+        self.add(session_ref, EditKind::SetTagged(is_tagged));
     }
 
     /// Makes the session a member: it gets broadcasts from here on.
@@ -188,10 +216,9 @@ impl Batch {
         has_members: impl Fn(usize) -> bool + 'a,
     ) -> impl Iterator<Item = (usize, Arc<SharedBatch>, Vec<Edit>)> + 'a {
         let shared = Arc::new(SharedBatch {
-            lines: self.lines.split().freeze(),
-            ends: std::mem::take(&mut self.ends),
-            telnet: OnceLock::new(),
-            websocket: OnceLock::new(),
+            plain: Rendering::new(self.lines.split().freeze(), std::mem::take(&mut self.ends)),
+            tags: std::mem::take(&mut self.tags),
+            tagged: OnceLock::new(),
             _credits: std::mem::take(&mut self.credits),
             _in_flight: in_flight,
         });
@@ -218,13 +245,13 @@ impl SharedBatch {
     /// Number of shared messages.
     #[must_use]
     pub fn len(&self) -> u32 {
-        offset(self.ends.len())
+        offset(self.plain.ends.len())
     }
 
     /// Whether there are no shared messages.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.plain.ends.is_empty()
     }
 
     /// Passes the output of one session to `each` in order: the shared messages while `member` is true, and between
@@ -235,7 +262,7 @@ impl SharedBatch {
         member: &mut bool,
         mut each: impl FnMut(Segment<'a>),
     ) -> Option<CloseReason> {
-        let mut next = 0;
+        let (mut next, mut tag) = (0, None);
         for Edit { at, kind, .. } in edits {
             if *member && next < *at {
                 each(Segment::Shared(next..*at));
@@ -243,7 +270,9 @@ impl SharedBatch {
             next = *at;
             match kind {
                 EditKind::Enter => *member = true,
-                EditKind::Tell(line) => each(Segment::Own(line)),
+                EditKind::Tell(line) => each(Segment::Own(line, tag.take())),
+                EditKind::Tag(next) => tag = Some(*next),
+                EditKind::SetTagged(is_tagged) => each(Segment::SetTagged(*is_tagged)),
                 EditKind::Skip => next += 1,
                 EditKind::Close(reason) => return Some(*reason),
             }
@@ -256,9 +285,49 @@ impl SharedBatch {
 
     /// The messages of `range` with the line endings of `kind`, or as frames for a WebSocket.
     #[must_use]
-    pub fn lines(&self, kind: Kind, range: Range<u32>) -> Excerpt {
-        if range.start == 0 && range.end == self.len() {
-            return Excerpt { bytes: self.all_lines(kind).clone(), is_copy: false };
+    pub fn lines(&self, kind: Kind, is_tagged: bool, range: Range<u32>) -> Excerpt {
+        self.rendering(is_tagged).range(kind, range)
+    }
+
+    /// All messages with the line endings of `kind`, or as frames for a WebSocket.
+    #[must_use]
+    pub fn all_lines(&self, kind: Kind, is_tagged: bool) -> &Bytes {
+        self.rendering(is_tagged).all(kind)
+    }
+
+    fn rendering(&self, is_tagged: bool) -> &Rendering {
+        if is_tagged { self.tagged.get_or_init(|| self.plain.tagged(&self.tags)) } else { &self.plain }
+    }
+
+    /// Lines and bytes of a range of the messages, with newlines as endings and without tags.
+    #[must_use]
+    pub fn traffic(&self, range: &Range<u32>) -> Traffic {
+        let mut traffic = Traffic::default();
+        traffic.add(range.len(), self.plain.start(range.end) - self.plain.start(range.start));
+        traffic
+    }
+}
+
+impl Rendering {
+    fn new(lines: Bytes, ends: Vec<u32>) -> Self {
+        Self { lines, ends, telnet: OnceLock::new(), websocket: OnceLock::new() }
+    }
+
+    /// The same lines, each with its tag before it.
+    fn tagged(&self, tags: &[Tag]) -> Self {
+        let mut lines = BytesMut::with_capacity(self.lines.len() + tags.len() * Tag::MAX_BYTES);
+        let place = |(place, tag): (u32, &Tag)| {
+            tag.put(&mut lines);
+            lines.put_slice(&self.lines[self.start(place)..self.start(place + 1)]);
+            offset(lines.len())
+        };
+        let ends = (0..).zip(tags).map(place).collect();
+        Self::new(lines.freeze(), ends)
+    }
+
+    fn range(&self, kind: Kind, range: Range<u32>) -> Excerpt {
+        if range.start == 0 && range.end == offset(self.ends.len()) {
+            return Excerpt { bytes: self.all(kind).clone(), is_copy: false };
         }
         let lines = self.lines.slice(self.start(range.start)..self.start(range.end));
         if let Kind::Telnet | Kind::WebSocket = kind {
@@ -271,9 +340,7 @@ impl SharedBatch {
         }
     }
 
-    /// All messages with the line endings of `kind`, or as frames for a WebSocket.
-    #[must_use]
-    pub fn all_lines(&self, kind: Kind) -> &Bytes {
+    fn all(&self, kind: Kind) -> &Bytes {
         match kind {
             Kind::Line | Kind::Unframed => &self.lines,
             Kind::Telnet => self.telnet.get_or_init(|| reframed(&self.lines, kind)),
@@ -281,14 +348,7 @@ impl SharedBatch {
         }
     }
 
-    /// Lines and bytes of a range of the messages, with newlines as endings.
-    #[must_use]
-    pub fn traffic(&self, range: &Range<u32>) -> Traffic {
-        let mut traffic = Traffic::default();
-        traffic.add(range.len(), self.start(range.end) - self.start(range.start));
-        traffic
-    }
-
+    /// Offset of the line at this position.
     fn start(&self, place: u32) -> usize {
         place.checked_sub(1).map_or(0, |before| self.ends[before as usize] as usize)
     }

@@ -19,7 +19,7 @@ use std::{
     time::Duration,
 };
 
-use arauto_protocol::{Kind, Line, websocket};
+use arauto_protocol::{Kind, Line, Tag, websocket};
 use bytes::Bytes;
 use tokio::time::Instant;
 
@@ -130,10 +130,20 @@ impl Outbox {
         self.buffer.set_kind(kind);
     }
 
-    /// Queues one line, without writing.
+    /// Begins lines with tags from here on, or no longer does.
+    pub fn set_tagged(&mut self, is_tagged: bool) {
+        self.buffer.set_tagged(is_tagged);
+    }
+
+    /// Queues one line that has no number, without writing.
     pub fn put(&mut self, line: &Line) {
+        self.put_tagged(line, None);
+    }
+
+    /// Queues one line, without writing. `tag` is its number and time, if it has some.
+    pub fn put_tagged(&mut self, line: &Line, tag: Option<Tag>) {
         if self.is_open() {
-            self.buffer.push_line(line);
+            self.buffer.push_line(line, tag);
         }
     }
 
@@ -154,7 +164,7 @@ impl Outbox {
     /// Queues the line that explains the end, even if the session is evicted.
     pub fn put_last_words(&mut self, line: &Line) {
         if self.phase.accepts_last_words() {
-            self.buffer.push_line(line);
+            self.buffer.push_line(line, None);
         }
     }
 
@@ -165,7 +175,7 @@ impl Outbox {
     pub fn send_shared(&mut self, shared: &SharedBatch, cx: &mut Context<'_>) -> Result<(), OutboxError> {
         let kind = self.buffer.kind();
         if self.is_idle() && kind != Kind::Unframed {
-            let lines = shared.all_lines(kind);
+            let lines = shared.all_lines(kind, self.buffer.is_tagged());
             if self.try_send(lines, || Piece::shared(lines.clone()))? {
                 return Ok(());
             }
@@ -182,6 +192,10 @@ impl Outbox {
     pub fn send_line(&mut self, line: &Line, cx: &mut Context<'_>) -> Result<(), OutboxError> {
         let was_empty = self.is_empty();
         let is_sent = match self.buffer.kind() {
+            _ if self.buffer.is_tagged() => {
+                self.put(line);
+                false
+            }
             Kind::Line if self.is_idle() => {
                 self.try_send(line.as_bytes(), || Piece::own(line.framed(Kind::Line)))?
             }

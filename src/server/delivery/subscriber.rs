@@ -188,10 +188,11 @@ impl Subscriber {
                 delivered.extend(shared.traffic(&range));
                 outbox.put_shared(shared, range);
             }
-            Segment::Own(line) => {
+            Segment::Own(line, tag) => {
                 delivered.add(1, line.as_bytes().len());
-                outbox.put(line);
+                outbox.put_tagged(line, tag);
             }
+            Segment::SetTagged(is_tagged) => outbox.set_tagged(is_tagged),
         });
         if was_empty {
             outbox.exempt_reply();

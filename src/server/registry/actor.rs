@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     cluster::replica::Replica,
+    message_ids::MessageIds,
     output::Output,
     pending_claim::PendingClaims,
     presence::Presence,
@@ -66,6 +67,7 @@ pub struct Registry {
     freed: Vec<SessionId>,
     /// The watchers, and the joins and leaves that they have not been told.
     presence: Presence,
+    message_ids: MessageIds,
     batch: Batch,
     flush_scheduler: FlushScheduler,
     blocked: BlockedWork,
@@ -130,6 +132,7 @@ impl Registry {
             claims_begun: Vec::new(),
             freed: Vec::new(),
             presence: Presence::default(),
+            message_ids: MessageIds::random(),
             batch,
             flush_scheduler,
             blocked: BlockedWork::default(),

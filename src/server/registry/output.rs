@@ -1,7 +1,7 @@
 //! [`Output`]: puts lines for sessions into the batch, and logs them in the form in which the server of the report
 //! (TR2.23) prints them.
 
-use arauto_protocol::{Line, Refusal};
+use arauto_protocol::{Line, Refusal, Tag};
 use arauto_rtsp::key::Masked;
 use slog::{Drain, Logger, debug};
 
@@ -27,9 +27,17 @@ pub struct Output<'a> {
 
 impl Output<'_> {
     /// Queues a line for all members but `except`.
-    pub fn broadcast(&mut self, from: SessionRef, line: &Line, except: Option<SessionRef>) {
+    pub fn broadcast(&mut self, from: SessionRef, line: &Line, tag: Tag, except: Option<SessionRef>) {
         self.log_sent_to(from, line);
-        self.batch.broadcast(line, except);
+        self.batch.broadcast(line, tag, except);
+    }
+
+    /// Queues a message from a member for another.
+    pub fn tell_message(&mut self, receiver: SessionRef, line: Line, tag: Tag) {
+        if self.roster.get(receiver.id).is_some_and(|member| member.is_tagged) {
+            self.batch.tag(receiver, tag);
+        }
+        self.tell(receiver, line);
     }
 
     /// Queues one line for a member.

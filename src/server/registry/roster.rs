@@ -25,6 +25,8 @@ pub struct Member {
     pub session_ref: SessionRef,
     /// The peer of the connection.
     pub peer: Arc<Peer>,
+    /// Whether its lines begin with tags.
+    pub is_tagged: bool,
     /// The position in joining order.
     joined: u64,
 }
@@ -92,7 +94,7 @@ impl Roster {
             self.at_couriers[courier] += 1;
         }
         let (name, looks) = (name.clone(), looks.clone());
-        let member = Member { name, proven, looks, session_ref, peer, joined: self.joins };
+        let member = Member { name, proven, looks, session_ref, peer, is_tagged: false, joined: self.joins };
         self.members.insert(session_ref.id, Box::new(member));
         Ok(())
     }
@@ -116,6 +118,13 @@ impl Roster {
             self.by_look.shrink_to(2 * self.by_look.len());
         }
         Some(*member)
+    }
+
+    /// Records whether a member's lines begin with tags.
+    pub fn set_tagged(&mut self, id: SessionId, is_tagged: bool) {
+        if let Some(member) = self.members.get_mut(&id) {
+            member.is_tagged = is_tagged;
+        }
     }
 
     /// Treats a member as one of another server from now on: nothing is sent to it.

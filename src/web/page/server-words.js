@@ -16,6 +16,14 @@ const PORTUGUESE = [
   ],
   [/^A name must not begin with a combining mark: (U\+\w+)$/, "Um nome não pode começar com um sinal combinante: $1"],
   [
+    /^A name must not begin with #, nor look as if it did, because # is kept for rooms$/,
+    "Um nome não pode começar com #, nem parecer que começa: # é reservado para salas",
+  ],
+  [
+    /^A name must not begin with @, nor look as if it did, because @ begins the number of a line$/,
+    "Um nome não pode começar com @, nem parecer que começa: @ inicia o número de uma linha",
+  ],
+  [
     /^A name must not hold the character (.) because it separates fields or names$/,
     "Um nome não pode ter o caractere $1, que separa campos ou nomes",
   ],
@@ -75,6 +83,7 @@ const PORTUGUESE = [
     /^(\/.*) is not known\. Did you mean (\/\w+)\? Type: (.*)\. \/help shows all operations$/s,
     "$1 não é conhecido. Você quis dizer $2? Escreva: $3. /help mostra todas as operações",
   ],
+  [/^This page shows the time of each message$/, "Esta página mostra a hora de cada mensagem"],
   [/^This page always shows who joins and leaves$/, "Esta página sempre mostra quem entra e sai"],
   [/^(\/.*) is not known\. \/help shows all operations$/s, "$1 não é conhecido. /help mostra todas as operações"],
   [/^After (\/\w+) the text is missing\. Type: (.*)$/s, "Depois de $1 falta o texto. Escreva: $2"],

@@ -24,6 +24,7 @@ const TABLE = [
   ["list", "list_clients", "/list", "clients", "who", "users", "names"],
   ["watch", "watch", "/watch", "presence", "notify"],
   ["unwatch", "unwatch", "/unwatch"],
+  ["tags", "tags", "/tags on", "ids", "timestamps"],
   ["files", "list_files", "/files bob", "ls", "dir"],
   ["play", "play", "/play ana song.mp3", "listen", "hear"],
   ["streams", "list_streams", "/streams", "playing", "on air"],
@@ -117,6 +118,8 @@ function command({ short, operation, example }, given) {
     case "list_files":
     case "unban":
       return asks(file);
+    case "tags":
+      return { why: "This page shows the time of each message" };
     case "unwatch":
       return { why: "This page always shows who joins and leaves" };
     case "list_clients":

@@ -42,6 +42,8 @@ fn a_message_and_its_short_form_ask_for_the_same() {
         ("alan | server | list_clients", "/list", Request::ListClients),
         ("alan | server | watch", "/watch", Request::Watch),
         ("alan | server | unwatch", "/unwatch", Request::Unwatch),
+        ("alan | server | tags | on", "/tags on", Request::Tags(true)),
+        ("alan | server | tags | off", "/tags off", Request::Tags(false)),
         (
             "alan | Ana Maria | list_files | no data",
             "/files Ana Maria",

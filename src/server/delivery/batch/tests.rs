@@ -12,8 +12,18 @@ enum Step {
     Broadcast,
     BroadcastNotMe,
     Tell,
+    /// A message with a number, for one session.
+    Say,
+    SetTagged(bool),
     Enter,
     Close,
+}
+
+/// The tag of a line that has no number.
+const UNNUMBERED: Tag = Tag { id: None, millis: 0 };
+
+fn tag(number: usize) -> Tag {
+    Tag { id: Some(number as u64), millis: 1_000 * number as u64 }
 }
 
 fn line(number: usize) -> Line {
@@ -28,21 +38,26 @@ fn session_ref(slot: u32) -> SessionRef {
 /// The output of each session if every message were sent to every session by itself.
 fn one_by_one(steps: &[(Step, u32)]) -> Vec<(String, bool)> {
     let mut sessions = vec![(String::new(), false, false); SESSIONS as usize];
+    let mut tagged = [false; SESSIONS as usize];
     for (number, (step, slot)) in steps.iter().enumerate() {
-        let text = String::from_utf8(line(number).as_bytes().to_vec()).unwrap();
+        let tag = if matches!(step, Step::Tell) { UNNUMBERED } else { tag(number) };
         for (other, (got, member, closed)) in (0..).zip(&mut sessions) {
             let hears = match step {
                 Step::Broadcast => *member,
                 Step::BroadcastNotMe => *member && other != *slot,
-                Step::Tell => other == *slot,
-                Step::Enter | Step::Close => false,
+                Step::Tell | Step::Say => other == *slot,
+                Step::Enter | Step::Close | Step::SetTagged(_) => false,
             };
             if hears && !*closed {
-                got.push_str(&text);
+                let tag = if tagged[other as usize] { tag.to_string() } else { String::new() };
+                got.push_str(&format!("{tag}{}\n", line(number).text()));
             }
             if other == *slot {
                 *member |= matches!(step, Step::Enter);
                 *closed |= matches!(step, Step::Close);
+                if let Step::SetTagged(is_tagged) = step {
+                    tagged[other as usize] = *is_tagged;
+                }
             }
         }
     }
@@ -51,12 +66,20 @@ fn one_by_one(steps: &[(Step, u32)]) -> Vec<(String, bool)> {
 
 fn by_batches(steps: &[(Step, u32)], flush_every: usize) -> Vec<(String, bool)> {
     let mut sessions = vec![(String::new(), false, false); SESSIONS as usize];
+    let mut tagged = [false; SESSIONS as usize];
     let mut batch = Batch::new(2);
     for (number, (step, slot)) in steps.iter().enumerate() {
         match step {
-            Step::Broadcast => batch.broadcast(&line(number), None),
-            Step::BroadcastNotMe => batch.broadcast(&line(number), Some(session_ref(*slot))),
+            Step::Broadcast => batch.broadcast(&line(number), tag(number), None),
+            Step::BroadcastNotMe => {
+                batch.broadcast(&line(number), tag(number), Some(session_ref(*slot)));
+            }
             Step::Tell => batch.tell(session_ref(*slot), line(number)),
+            Step::Say => {
+                batch.tag(session_ref(*slot), tag(number));
+                batch.tell(session_ref(*slot), line(number));
+            }
+            Step::SetTagged(is_tagged) => batch.set_tagged(session_ref(*slot), *is_tagged),
             Step::Enter => batch.enter(session_ref(*slot)),
             Step::Close => batch.close(session_ref(*slot), CloseReason::Exit),
         }
@@ -65,10 +88,18 @@ fn by_batches(steps: &[(Step, u32)], flush_every: usize) -> Vec<(String, bool)> 
                 for (slot, (got, member, closed)) in (0..).zip(&mut sessions) {
                     if usize::from(session_ref(slot).courier) == courier && !*closed {
                         let mine = edits.iter().filter(|edit| edit.session_ref.slot == slot);
+                        let is_tagged = &mut tagged[slot as usize];
                         let reason = shared.for_session(mine, member, |segment| {
                             let bytes = match segment {
-                                Segment::Shared(range) => shared.lines(Kind::Line, range).bytes,
-                                Segment::Own(line) => line.framed(Kind::Line),
+                                Segment::Shared(range) => shared.lines(Kind::Line, *is_tagged, range).bytes,
+                                Segment::Own(line, tag) if *is_tagged => {
+                                    line.tagged(tag.unwrap_or(UNNUMBERED), Kind::Line)
+                                }
+                                Segment::Own(line, _) => line.framed(Kind::Line),
+                                Segment::SetTagged(now) => {
+                                    *is_tagged = now;
+                                    return;
+                                }
                             };
                             got.push_str(std::str::from_utf8(&bytes).unwrap());
                         });
@@ -85,7 +116,17 @@ proptest! {
     #[test]
     fn a_batch_gives_each_session_what_single_messages_would(
         steps in prop::collection::vec((
-            prop::sample::select(vec![Step::Broadcast, Step::BroadcastNotMe, Step::Tell, Step::Enter, Step::Enter, Step::Close]),
+            prop::sample::select(vec![
+                Step::Broadcast,
+                Step::BroadcastNotMe,
+                Step::Tell,
+                Step::Say,
+                Step::SetTagged(true),
+                Step::SetTagged(false),
+                Step::Enter,
+                Step::Enter,
+                Step::Close,
+            ]),
             0..SESSIONS,
         ), 0..40),
         flush_every in 1..12_usize,
@@ -99,31 +140,44 @@ fn each_kind_gets_its_line_endings() {
     let mut batch = Batch::new(1);
     let session_ref = SessionRef { id: SessionId(1), courier: 0, slot: 0 };
     for number in 0..3 {
-        batch.broadcast(&line(number), (number == 1).then_some(session_ref));
+        batch.broadcast(&line(number), tag(number), (number == 1).then_some(session_ref));
     }
     let deliver: Vec<_> = batch.take(None, |_| true).collect();
     let shared = &deliver[0].1;
-    assert_eq!(&shared.lines(Kind::Line, 0..2).bytes[..], b"a | b | echo | 0\na | b | echo | 1\n");
-    assert_eq!(&shared.lines(Kind::Telnet, 1..3).bytes[..], b"a | b | echo | 1\r\na | b | echo | 2\r\n");
-    assert_eq!(&shared.lines(Kind::Telnet, 0..3).bytes[..], &shared.all_lines(Kind::Telnet)[..]);
+    let lines = |kind, is_tagged, range| {
+        String::from_utf8(shared.lines(kind, is_tagged, range).bytes.to_vec()).unwrap()
+    };
+    assert_eq!(lines(Kind::Line, false, 0..2), "a | b | echo | 0\na | b | echo | 1\n");
+    assert_eq!(lines(Kind::Telnet, false, 1..3), "a | b | echo | 1\r\na | b | echo | 2\r\n");
+    assert_eq!(
+        lines(Kind::Telnet, true, 1..3),
+        "@1 1970-01-01T00:00:01.000Z a | b | echo | 1\r\n@2 1970-01-01T00:00:02.000Z a | b | echo | 2\r\n"
+    );
+    for is_tagged in [false, true] {
+        let whole = &shared.lines(Kind::Telnet, is_tagged, 0..3).bytes;
+        assert_eq!(whole, shared.all_lines(Kind::Telnet, is_tagged));
+    }
 }
 
 #[test]
 fn a_small_share_does_not_keep_the_whole_batch() {
     let mut batch = Batch::new(1);
     for number in 0..100 {
-        batch.broadcast(&line(number), None);
+        batch.broadcast(&line(number), tag(number), None);
     }
     let (_, shared, _) = batch.take(None, |_| true).next().unwrap();
-    let is_copied = |range| {
-        let Excerpt { bytes, is_copy } = shared.lines(Kind::Line, range);
-        assert_eq!(is_copy, !shared.lines.as_ptr_range().contains(&bytes.as_ptr()));
-        is_copy
-    };
-    assert!(!is_copied(0..100) && !is_copied(1..100) && is_copied(50..51));
+    for is_tagged in [false, true] {
+        let whole = shared.all_lines(Kind::Line, is_tagged);
+        let is_copied = |range| {
+            let Excerpt { bytes, is_copy } = shared.lines(Kind::Line, is_tagged, range);
+            assert_eq!(is_copy, !whole.as_ptr_range().contains(&bytes.as_ptr()));
+            is_copy
+        };
+        assert!(!is_copied(0..100) && !is_copied(1..100) && is_copied(50..51));
+    }
     // Telnet and WebSocket clients share the converted bytes of the whole batch only.
     for kind in [Kind::Telnet, Kind::WebSocket] {
-        assert!(!shared.lines(kind, 0..100).is_copy && shared.lines(kind, 1..100).is_copy);
+        assert!(!shared.lines(kind, false, 0..100).is_copy && shared.lines(kind, false, 1..100).is_copy);
     }
 }
 
@@ -137,7 +191,7 @@ fn a_courier_with_nothing_to_do_is_left_alone() {
 
     // A courier without members needs no broadcasts, unless one of its sessions has an edit.
     for own in [None, Some(session_ref(1))] {
-        batch.broadcast(&line(0), None);
+        batch.broadcast(&line(0), tag(0), None);
         if let Some(leaver) = own {
             batch.close(leaver, CloseReason::Exit);
         }

@@ -5,10 +5,10 @@ use std::{
     io::IoSlice,
     ops::Range,
     sync::{Arc, atomic::AtomicU64},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
-use arauto_protocol::{Kind, Line, websocket};
+use arauto_protocol::{Kind, Line, Tag, websocket};
 use bytes::{Buf, Bytes};
 use tokio::time::Instant;
 
@@ -57,6 +57,8 @@ enum Flush {
 /// The output that a client has yet to get.
 pub struct Buffer {
     kind: Kind,
+    /// Lines begin with tags.
+    is_tagged: bool,
     pieces: VecDeque<Piece>,
     /// Bytes in `pieces`.
     len: usize,
@@ -76,6 +78,7 @@ impl Buffer {
     pub fn new(holds_back: bool) -> Self {
         Self {
             kind: Kind::Line,
+            is_tagged: false,
             pieces: VecDeque::new(),
             len: 0,
             weight: Weight::default(),
@@ -94,6 +97,16 @@ impl Buffer {
     /// Sets the framing of messages that are queued from here on.
     pub fn set_kind(&mut self, kind: Kind) {
         self.kind = kind;
+    }
+
+    /// Whether lines begin with tags.
+    pub fn is_tagged(&self) -> bool {
+        self.is_tagged
+    }
+
+    /// Begins lines that are queued from here on with tags, or no longer does.
+    pub fn set_tagged(&mut self, is_tagged: bool) {
+        self.is_tagged = is_tagged;
     }
 
     /// Whether nothing is queued.
@@ -131,9 +144,14 @@ impl Buffer {
         self.weight.get(now)
     }
 
-    /// Queues one line.
-    pub fn push_line(&mut self, line: &Line) {
-        self.push(Piece::own(line.framed(self.kind)));
+    /// Queues one line. `tag` is its number and time; without it, the line has no number, and the present time.
+    pub fn push_line(&mut self, line: &Line, tag: Option<Tag>) {
+        let framed = if self.is_tagged {
+            line.tagged(tag.unwrap_or_else(|| Tag::at(SystemTime::now())), self.kind)
+        } else {
+            line.framed(self.kind)
+        };
+        self.push(Piece::own(framed));
     }
 
     /// Queues one piece.
@@ -149,7 +167,7 @@ impl Buffer {
 
     /// Queues the messages `range` of a batch. An unframed client's messages become one piece each.
     pub fn push_shared(&mut self, shared: &SharedBatch, range: Range<u32>) {
-        let Excerpt { bytes, is_copy } = shared.lines(self.kind, range);
+        let Excerpt { bytes, is_copy } = shared.lines(self.kind, self.is_tagged, range);
         let piece = if is_copy { Piece::own } else { Piece::shared };
         if self.kind != Kind::Unframed {
             return self.push(piece(bytes));

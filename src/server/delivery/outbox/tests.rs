@@ -1,6 +1,6 @@
 use std::{cell::RefCell, collections::VecDeque, future::poll_fn, pin::Pin, sync::atomic::Ordering};
 
-use arauto_protocol::Message;
+use arauto_protocol::{Message, Tag};
 use futures_util::FutureExt;
 use tokio::{io::AsyncWrite, sync::Semaphore, time::advance};
 
@@ -125,7 +125,7 @@ fn line(data: &str) -> Line {
 fn shared(data: &[&str]) -> Arc<SharedBatch> {
     let mut batch = Batch::new(1);
     for data in data {
-        batch.broadcast(&line(data), None);
+        batch.broadcast(&line(data), Tag { id: Some(1), millis: 0 }, None);
     }
     batch.take(None, |_| true).next().unwrap().1
 }

@@ -1,6 +1,6 @@
 //! Carries out the entries of the order: changes members, names and bans, and emits the output.
 
-use arauto_protocol::{Line, Request, reply};
+use arauto_protocol::{Line, Name, Operation, Request, Tag, reply, tag};
 
 use super::{
     super::{judge, roster::Roster},
@@ -44,6 +44,10 @@ impl Registry {
             Request::Broadcast(line) => self.broadcast(session_ref, &line, None),
             Request::BroadcastNotMe(line) => self.broadcast(session_ref, &line, Some(session_ref)),
             Request::Direct(direct) => match judge::direct(&self.roster, limit, &name, &direct) {
+                Ok((receiver, line)) if direct.operation == Operation::PrivateMessage => {
+                    let tag = self.next_tag();
+                    self.output().tell_message(receiver, line, tag);
+                }
                 Ok((receiver, line)) => self.output().tell(receiver, line),
                 Err(refusal) => self.output().refuse(session_ref, refusal),
             },
@@ -58,6 +62,7 @@ impl Registry {
             }
             Request::Watch => self.watch(session_ref),
             Request::Unwatch => self.unwatch(session_ref, &name),
+            Request::Tags(on) => self.set_tags(session_ref, &name, on),
             Request::Help { for_operator } => {
                 self.output().tell_all(session_ref, reply::help(limit, &name, for_operator));
             }
@@ -72,7 +77,27 @@ impl Registry {
 
     fn broadcast(&mut self, from: SessionRef, line: &Line, except: Option<SessionRef>) {
         self.waits.count_sent(line.as_bytes().len());
-        self.output().broadcast(from, line, except);
+        let tag = self.next_tag();
+        self.output().broadcast(from, line, tag, except);
+    }
+
+    /// The number and time of the message that is being carried out.
+    fn next_tag(&mut self) -> Tag {
+        let millis = tag::millis(self.time());
+        self.message_ids.next(millis)
+    }
+
+    /// Begins each later line of a session with a tag, or no longer does. The answer is the last line of the old kind.
+    fn set_tags(&mut self, session_ref: SessionRef, name: &Name, on: bool) {
+        let answer = if on { reply::tags_on(name, &self.message_ids.log()) } else { reply::tags_off(name) };
+        if on {
+            self.output().tell(session_ref, answer);
+            self.batch.set_tagged(session_ref, true);
+        } else {
+            self.batch.set_tagged(session_ref, false);
+            self.output().tell(session_ref, answer);
+        }
+        self.roster.set_tagged(session_ref.id, on);
     }
 
     /// Ends a session, after a last line if there is one.

@@ -117,6 +117,7 @@ impl Registry {
             | Request::ListClients
             | Request::Watch
             | Request::Unwatch
+            | Request::Tags(_)
             | Request::ListStreams
             | Request::Stop { .. }
             | Request::Help { .. } => self.is_at_least(session_ref.id, FillLevel::High),

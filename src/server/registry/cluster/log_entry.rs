@@ -7,6 +7,7 @@ use arauto_cluster::Instance;
 use arauto_protocol::{Line, Looks, Moderation, Name, Request, Target, request::Direct};
 use serde::{Deserialize, Serialize};
 
+use super::super::message_ids::MessageIds;
 use crate::server::{
     common::{
         peer::Peer,
@@ -107,6 +108,8 @@ pub struct Snapshot {
     pub claims: Vec<PendingSnapshot>,
     /// The bans, the oldest first.
     pub bans: Vec<BanSnapshot>,
+    /// The number of the last message, with its log.
+    pub message_ids: MessageIds,
 }
 
 /// A session that waits for a name.

@@ -13,6 +13,7 @@ use super::super::{
             log_entry::{Act, BanSnapshot, Claimant, LogEntry, PendingSnapshot, Snapshot},
             replica::Entering,
         },
+        message_ids::MessageIds,
         pending_claim::{PendingClaim, PendingClaims},
         presence::Presence,
         roster::{Member, Roster},
@@ -85,10 +86,11 @@ impl Table for Registry {
         self.give_freed_names();
     }
 
-    fn found(&mut self, _: u64) {
+    fn found(&mut self, token: u64) {
         // The others have begun anew without this node, or this node begins, and nobody is here.
         self.disconnect_all(false);
         self.forget_members();
+        self.message_ids = MessageIds::new(token);
     }
 
     fn fingerprint(&self) -> u64 {
@@ -187,6 +189,7 @@ impl Registry {
             members: self.roster.in_joining_order().map(member).collect(),
             claims: self.claims.in_order().map(claim).collect(),
             bans: self.ledger.bans().iter().map(ban).collect(),
+            message_ids: self.message_ids.clone(),
         })
     }
 
@@ -203,6 +206,7 @@ impl Registry {
 
     /// Takes over the tables of another node. None of the sessions is at this one.
     fn restore(&mut self, snapshot: Snapshot) {
+        self.message_ids = snapshot.message_ids;
         for (instance, session, claimant) in snapshot.members {
             let Some(replica) = &mut self.replica else { return };
             let id = replica.add_elsewhere(instance, session);
