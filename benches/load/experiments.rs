@@ -53,6 +53,11 @@ impl Experiment {
         Self { name: "websockets", ..Self::table() }
     }
 
+    /// The additional cost of numbers and times.
+    pub fn tags() -> Self {
+        Self { name: "tags", ..Self::table() }
+    }
+
     /// Whether many senders cost more than a single sender of as many messages.
     pub fn senders() -> Self {
         let mut loads = Vec::new();

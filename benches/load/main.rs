@@ -64,6 +64,8 @@ enum What {
     Table,
     /// 1,000 receivers by TCP and through WebSockets
     Websockets,
+    /// 1,000 receivers with a number and a time before each line, and without
+    Tags,
     /// Arauto's memory with 10,000 idle clients and without
     Memory,
     /// Latency of an echo beside 19,000 idle clients, 5,000 slow ones or a storm of joins, and alone
@@ -111,6 +113,11 @@ fn main() -> Result<()> {
             let by_both = |&workers| [Kind::arauto(workers), Kind::arauto_by_websocket(workers)];
             let servers: Vec<_> = args.workers.iter().flat_map(by_both).collect();
             return Experiment::websockets().measure(&servers, args.rounds.get());
+        }
+        What::Tags => {
+            let both = |&workers| [Kind::arauto(workers), Kind::arauto_with_tags(workers)];
+            let servers: Vec<_> = args.workers.iter().flat_map(both).collect();
+            return Experiment::tags().measure(&servers, args.rounds.get());
         }
         What::Storms => return storms::measure(&args.workers, args.rounds.get()),
         What::Watchers => return watchers::measure(&args.workers, args.rounds.get()),

@@ -55,6 +55,11 @@ impl Kind {
         Self { wire: Wire::Arauto, workers: Some(workers), is_of_sound: false }
     }
 
+    /// Arauto, with a number and a time before each line.
+    pub fn arauto_with_tags(workers: usize) -> Self {
+        Self { wire: Wire::Tagged, workers: Some(workers), is_of_sound: false }
+    }
+
     /// Arauto through WebSockets.
     pub fn arauto_by_websocket(workers: usize) -> Self {
         Self { wire: Wire::WebSocket, workers: Some(workers), is_of_sound: false }
@@ -64,6 +69,7 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self.wire {
             Wire::Arauto => "arauto",
+            Wire::Tagged => "arauto with tags",
             Wire::WebSocket => "arauto by websocket",
             Wire::Write if self.is_of_sound => "sendto",
             Wire::Write => "write",
@@ -75,7 +81,7 @@ impl Kind {
     /// Name of the program, if it must be installed already.
     fn foreign(self) -> Option<&'static str> {
         match self.wire {
-            Wire::Arauto | Wire::WebSocket | Wire::Write => None,
+            Wire::Arauto | Wire::Tagged | Wire::WebSocket | Wire::Write => None,
             Wire::Redis => Some("redis-server"),
             Wire::Nats => Some("nats-server"),
         }
@@ -89,12 +95,12 @@ impl Kind {
     fn command(self, port: u16, size: usize) -> Result<Command> {
         let port = port.to_string();
         let mut command = match (self.wire, self.foreign()) {
-            (Wire::Arauto | Wire::WebSocket, _) => Command::new(env!("CARGO_BIN_EXE_arauto")),
+            (Wire::Arauto | Wire::Tagged | Wire::WebSocket, _) => Command::new(env!("CARGO_BIN_EXE_arauto")),
             (_, Some(program)) => Command::new(installed(program).context("not installed")?),
             (_, None) => Command::new(std::env::current_exe()?),
         };
         match self.wire {
-            Wire::Arauto | Wire::WebSocket => {
+            Wire::Arauto | Wire::Tagged | Wire::WebSocket => {
                 without_settings(&mut command);
                 if size >= LARGE {
                     // Room for a window of 16 of the largest messages with their headers.
@@ -109,7 +115,8 @@ impl Kind {
                     concat!(env!("CARGO_MANIFEST_DIR"), "/config/bench.toml"),
                 ]);
                 let (here, nowhere) = (format!("127.0.0.1:{port}"), String::new());
-                let (listen, web) = if self.wire == Wire::Arauto { (here, nowhere) } else { (nowhere, here) };
+                let (listen, web) =
+                    if self.wire == Wire::WebSocket { (nowhere, here) } else { (here, nowhere) };
                 command.args(["--workers", &workers]);
                 command.env("ARAUTO_SERVER_LISTEN", listen).env("ARAUTO_WEB_LISTEN", web);
                 command.env("ARAUTO_MONITORING_LISTEN", "");

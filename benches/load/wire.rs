@@ -16,6 +16,8 @@ pub const PAYLOAD: u8 = b'x';
 pub enum Wire {
     /// TR2.23. A message goes to all clients except its sender.
     Arauto,
+    /// TR2.23 with a number and a time before each line.
+    Tagged,
     /// TR2.23 through a WebSocket.
     WebSocket,
     /// The floor: data goes to all clients except its writer.
@@ -37,13 +39,19 @@ impl Wire {
         // No data follows an answer until all clients have joined, so none is lost with the buffer.
         let mut answers = Answers(BufReader::with_capacity(1024, stream));
         match self {
-            Self::Arauto => {
+            Self::Arauto | Self::Tagged => {
                 let name = member(number);
                 answers.expect("server | client | name | no data\n")?;
                 say(stream, &format!("{name}\n"))?;
                 answers.expect(&format!(
                     "server | {name} | connection_confirmation | You are now connected to the server\n"
-                ))
+                ))?;
+                if self == Self::Tagged {
+                    say(stream, "/tags on\n")?;
+                    let answer = answers.next()?;
+                    ensure!(answer.contains(" | tags | on, log "), "the server says {answer:?} to tags");
+                }
+                Ok(())
             }
             Self::WebSocket => {
                 let name = member(number);
@@ -86,7 +94,7 @@ impl Wire {
         let data = char::from(PAYLOAD).to_string().repeat(size);
         match self {
             // The floor carries as many bytes as the server.
-            Self::Arauto | Self::Write => {
+            Self::Arauto | Self::Tagged | Self::Write => {
                 format!("{} | all clients | broadcast_not_me | {data}\n", member(number))
             }
             Self::WebSocket => {

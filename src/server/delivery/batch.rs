@@ -313,7 +313,7 @@ impl Rendering {
         Self { lines, ends, telnet: OnceLock::new(), websocket: OnceLock::new() }
     }
 
-    /// The same lines, each with its tag before it.
+    /// Puts its tag before each line.
     fn tagged(&self, tags: &[Tag]) -> Self {
         let mut lines = BytesMut::with_capacity(self.lines.len() + tags.len() * Tag::MAX_BYTES);
         let place = |(place, tag): (u32, &Tag)| {

@@ -50,7 +50,7 @@ fn one_by_one(steps: &[(Step, u32)]) -> Vec<(String, bool)> {
             };
             if hears && !*closed {
                 let tag = if tagged[other as usize] { tag.to_string() } else { String::new() };
-                got.push_str(&format!("{tag}{}\n", line(number).text()));
+                *got += &[tag.as_str(), line(number).text(), "\n"].concat();
             }
             if other == *slot {
                 *member |= matches!(step, Step::Enter);
