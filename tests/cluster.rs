@@ -370,24 +370,27 @@ fn many_lists_of_clients_make_no_large_batch() {
     let long = |number: usize| format!("{number:02}{}", "x".repeat(28));
     let crowd: Vec<Client> = (0..22).map(|number| n2.join(&long(number))).collect();
     let mut askers: Vec<Client> = (0..8).map(|number| n1.join(&format!("asker{number}"))).collect();
-    for asker in &mut askers {
-        asker.send(&vec!["/list"; LISTS].join("\n"));
-    }
-    for (number, asker) in askers.iter_mut().enumerate() {
-        for _ in 0..LISTS {
-            let line = asker.line();
-            assert!(
-                line.starts_with(&format!("server | asker{number} | list_clients | clients connected: ")),
-                "{line}"
-            );
+    for operation in ["list_clients", "watch"] {
+        // What needs no log is answered once the message before it was read back.
+        for (number, asker) in askers.iter_mut().enumerate() {
+            let asks = vec![format!("asker{number} | server | {operation}"); LISTS].join("\n");
+            asker.send(&format!("/msg asker{number} first\n{asks}"));
         }
-        asker.expect_nothing_before_an_echo(&format!("asker{number}"));
+        for (number, asker) in askers.iter_mut().enumerate() {
+            asker.expect(&format!("asker{number} | asker{number} | private_message | first"));
+            for _ in 0..LISTS {
+                let line = asker.line();
+                let head = format!("server | asker{number} | {operation} | clients connected: ");
+                assert!(line.starts_with(&head), "{line}");
+            }
+            asker.expect_nothing_before_an_echo(&format!("asker{number}"));
+        }
     }
     drop(crowd);
     n1.signal("TERM");
     n1.ended();
     let log = n1.rest_of_log();
     let ended = log.iter().find(|record| record["msg"] == "ended").unwrap();
-    // 2,400 answers of 0.9 KB.
+    // 2,400 answers of 0.9 KB, twice.
     assert!(ended["largest_batch_bytes"].as_u64().unwrap() < 300_000, "{ended}");
 }

@@ -104,14 +104,15 @@ fn bytes_that_are_no_frame_are_void_and_a_frame_that_nobody_can_read_ends_its_wr
     log.write(&mut writers[1], vec![enter(1, "ana")]);
     replica.read(&log);
     let frame = writers[0].frame(Checkpoint::default(), Vec::new());
-    let newer = [&frame[..1], &[2], &frame[2..]].concat();
+    let newer_format = frame[1] + 1;
+    let newer = [&frame[..1], &[newer_format], &frame[2..]].concat();
     let sealed = [&frame[..3], &[1], &frame[4..]].concat();
     let too_long = [&frame[..], &vec![0; MAX_FRAME_BYTES]].concat();
     for (bytes, why) in [
         (Vec::new(), Why::NoFrame),
         (b"hello".to_vec(), Why::NoFrame),
         (frame[..19].to_vec(), Why::NoFrame),
-        (newer, Why::Format(2)),
+        (newer, Why::Format(newer_format)),
         (sealed, Why::NoFrame),
         (too_long, Why::NoFrame),
     ] {

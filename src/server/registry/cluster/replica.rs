@@ -157,8 +157,13 @@ impl Replica {
     /// Counts an entry that asks for the list of clients: 1 when it is appended, -1 when it is read back.
     pub fn note_list(&mut self, act: &Act, more: isize) {
         if matches!(act, Act::ListClients) {
-            self.lists = self.lists.saturating_add_signed(more);
+            self.note_lists(more);
         }
+    }
+
+    /// Counts lists of clients that own sessions asked for, and that wait for an entry of this node to be read back.
+    pub fn note_lists(&mut self, more: isize) {
+        self.lists = self.lists.saturating_add_signed(more);
     }
 
     /// Lists of clients that own sessions asked for and that were not read back.

@@ -37,7 +37,12 @@ impl Registry {
                     replica.note_list(&act, 1);
                     replica.append(session_ref.id, act);
                 }
-                (Err(request), _) => self.answer_in_turn(Behind::Request(session_ref, request)),
+                (Err(request), _) => {
+                    if let (Request::Watch, Some(replica)) = (&request, &mut self.replica) {
+                        replica.note_lists(1);
+                    }
+                    self.answer_in_turn(Behind::Request(session_ref, request));
+                }
                 (Ok(_), None) => {}
             },
             Entry::Close { by } => self.close(&by),
@@ -93,7 +98,12 @@ impl Registry {
 
     fn answer(&mut self, behind: Behind) {
         match behind {
-            Behind::Request(session_ref, request) => self.carry_out(Entry::Request(session_ref, request)),
+            Behind::Request(session_ref, request) => {
+                if let (Request::Watch, Some(replica)) = (&request, &mut self.replica) {
+                    replica.note_lists(-1);
+                }
+                self.carry_out(Entry::Request(session_ref, request));
+            }
             Behind::Credit(credit) => self.batch.hold(Some(credit)),
         }
     }

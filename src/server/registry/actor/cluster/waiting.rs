@@ -19,7 +19,7 @@ impl Registry {
             Request::Broadcast(_) | Request::BroadcastNotMe(_) | Request::Direct(_) => {
                 seat.node.waits_for_others(now())
             }
-            Request::ListClients => self.lists_are_enough(replica),
+            Request::ListClients | Request::Watch => self.lists_are_enough(replica),
             _ => false,
         }
     }
